@@ -1,0 +1,84 @@
+"""Every exception of the package, and the exit code each one means on the command line.
+
+::
+
+    AffscoreError                     3   could not analyse
+    ├── ModelError          (ValueError)   unreadable, unsupported or unsafe model file
+    ├── DataError           (ValueError)   data that is unreadable or does not fit the model
+    ├── RunError          (RuntimeError)   ONNX Runtime refused or failed
+    │   └── ProviderError                  the device asked for cannot be had
+    ├── OptionError         (ValueError)   2   a value that no option takes
+    ├── NothingToScoreError (ValueError)   4   no activation site, or none selected
+    ├── DegenerateScoreError(ValueError)   a score of a constant input or output: 0/0
+    ├── MissingExtraError (ImportError)    an optional dependency is not installed
+    └── InternalError     (RuntimeError)   a bug of this package, never the user's fault
+
+A message says what was found, what was wanted, where, and what to do.
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "AffscoreError",
+    "DataError",
+    "DegenerateScoreError",
+    "InternalError",
+    "MissingExtraError",
+    "ModelError",
+    "NothingToScoreError",
+    "OptionError",
+    "ProviderError",
+    "RunError",
+]
+
+
+class AffscoreError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class ModelError(AffscoreError, ValueError):
+    """The model file cannot be read, is not ONNX, or reaches outside its own folder."""
+
+
+class DataError(AffscoreError, ValueError):
+    """The data cannot be read, or its names, types or shapes do not fit the model's inputs."""
+
+
+class RunError(AffscoreError, RuntimeError):
+    """ONNX Runtime refused the model or failed while running it."""
+
+
+class ProviderError(RunError):
+    """The execution provider asked for is missing, broken, or did not take the graph."""
+
+
+class OptionError(AffscoreError, ValueError):
+    """An option has a value that is not one of those it takes."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class NothingToScoreError(AffscoreError, ValueError):
+    """The model has no activation site, or the selection leaves none."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class DegenerateScoreError(AffscoreError, ValueError):
+    """The affinity score is 0/0: one side is constant up to the rounding of the data."""
+
+
+class MissingExtraError(AffscoreError, ImportError):
+    """An optional dependency is needed and not installed; the message says which extra."""
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package '{package}', which is not installed; "
+            f"install it with: pip install 'onnx-affscore[{extra}]'"
+        )
+
+
+class InternalError(AffscoreError, RuntimeError):
+    """An invariant of this package does not hold: a bug, please report it."""

@@ -1,0 +1,361 @@
+"""The frozen records that travel between the package's folders; they know no outside world."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = [
+    "METHOD_VERSION",
+    "SCHEMA_VERSION",
+    "ActivationSite",
+    "Array",
+    "Batch",
+    "FeatureSample",
+    "FloatArray",
+    "InputHint",
+    "ModelInfo",
+    "PairedSample",
+    "ProbedTensor",
+    "Reading",
+    "Role",
+    "ScoredSite",
+    "Signature",
+    "SiteScore",
+    "Skipped",
+    "Status",
+    "Tap",
+    "TensorLayout",
+    "TensorSpec",
+]
+
+# The first changes with the fields of the signature file, the second with its numbers.
+SCHEMA_VERSION = "1.0"
+METHOD_VERSION = "1"
+
+Array: TypeAlias = npt.NDArray[Any]
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+
+class Status(StrEnum):
+    """What became of a number."""
+
+    OK = "ok"
+    DEGENERATE = "degenerate"  # 0/0: a side is constant up to the rounding of its data
+    UNDEFINED = "undefined"  # NaN or infinity in the features, or no sample
+    UNSCORED = "unscored"  # listed, but not measured: the reason says why
+
+
+class Role(StrEnum):
+    """What an activation is for, found from the graph around it."""
+
+    HIDDEN = "hidden"  # in the trunk of the network
+    GATE = "gate"  # multiplies another tensor
+    RECURRENT = "recurrent"  # inside LSTM, GRU or RNN
+    ATTENTION = "attention"  # softmax over keys
+    HEAD = "head"  # nothing but reshaping or argmax behind it
+    ROUTER = "router"  # chooses experts
+    PROBE = "probe"  # a pair of tensors that the user named
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name, element type (NumPy's name, or ``string``) and shape of a tensor.
+
+    A dimension is a number, a symbolic name, or None where nothing is known; ``shape`` is None
+    where even the rank is unknown.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class InputHint:
+    """What the graph tells of one model input beyond its type.
+
+    ``sample_axis``: the axis that counts samples, None where the input has none (a scalar such as
+    a sampling rate: every batch gets the same value). ``below``: an integer input indexes a table
+    of so many rows. ``optional``: an initialiser gives it a default.
+    """
+
+    spec: TensorSpec
+    sample_axis: int | None = 0
+    below: int | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One feed of a model: an array per input, and the number of samples that it holds."""
+
+    feeds: Mapping[str, Array]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationSite:
+    """A region of the graph that computes one activation function, elementwise.
+
+    ``nodes`` are the names of its operators, ``input`` and ``output`` its tensors.
+    ``sample_axis`` and ``feature_axis`` are None where the graph does not tell them; ``unscored``
+    is the reason why a site is listed but cannot be measured.
+    """
+
+    index: int
+    name: str
+    activation: str
+    params: Mapping[str, Any]
+    role: Role
+    scope: str
+    nodes: tuple[str, ...]
+    input: str
+    output: str
+    feature_axis: int | None = None
+    sample_axis: int | None = 0
+    unscored: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TensorLayout:
+    """How a tensor becomes rows: its type and rank as it runs, and which axis is what.
+
+    ``sample_axis`` counts samples, or a multiple of them (windows, heads), batch-major; None
+    where one run of the model is one sample. ``feature_axis`` is None where the tensor has no
+    features: one column.
+    """
+
+    dtype: str
+    rank: int
+    sample_axis: int | None
+    feature_axis: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedTensor:
+    """What a probe run showed of a tensor.
+
+    ``shape`` with ``samples`` samples; ``larger`` with ``growth`` times as many, None where the
+    model takes one batch size only.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    samples: int
+    larger: tuple[int, ...] | None = None
+    growth: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A node that looks like an activation and is none, or none that can be measured."""
+
+    name: str
+    op_type: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a signature records of the model file (contract: ``model``)."""
+
+    path: str
+    sha256: str
+    producer: str
+    opset: Mapping[str, int]
+    ir_version: int
+    nodes: int
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A recipe: tensors to fetch from the instrumented model, and how to read them.
+
+    ``read`` takes the fetched arrays by name and the number of samples of the batch, and returns
+    an array whose first axis is the rows.
+    """
+
+    key: str
+    fetches: tuple[str, ...]
+    read: Callable[[Mapping[str, Array], int], Array]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSample:
+    """One side of an activation: pooled features, and what is known of their rounding.
+
+    ``features``: (n, d) float64. ``precision``: relative rounding of the source tensor, the
+    machine epsilon of the type it was computed in (2^-23 for float32). ``rms``: root mean square
+    of the unpooled tensor over all its elements. ``sparsity``: the share of its elements with
+    ``|x| <= 1e-3``, None where it was not measured.
+    """
+
+    features: FloatArray
+    precision: float
+    rms: float
+    sparsity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PairedSample:
+    """The rows before (``x``) and after (``y``) one activation; row i of both is sample i."""
+
+    x: FeatureSample
+    y: FeatureSample
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A number, or the reason why there is none: ``value`` is None unless ``status`` is ok."""
+
+    value: float | None
+    status: Status = Status.OK
+    reason: str | None = None
+    interval: tuple[float, float] | None = None
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteScore:
+    """Everything measured at one site, in the shape of the contract's JSON.
+
+    ``scores`` holds numbers, null for each that cannot be given, and ``covariance``, the name of
+    the estimate behind the headline ``affinity``; ``reasons`` says why a score is null.
+    """
+
+    status: Status
+    reason: str | None
+    samples: int
+    features: int | None
+    scores: Mapping[str, float | str | None]
+    rank: Mapping[str, float | int | None]
+    transport: Mapping[str, Any]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSite:
+    """One entry of ``sites`` in the signature file: where an activation is, and its scores."""
+
+    index: int
+    name: str
+    activation: str
+    params: Mapping[str, Any]
+    role: str
+    scope: str
+    nodes: tuple[str, ...]
+    input: str
+    output: str
+    feature_axis: int | None
+    features: int | None
+    samples: int
+    status: str
+    reason: str | None
+    scores: Mapping[str, float | str | None]
+    reasons: Mapping[str, str]
+    rank: Mapping[str, float | int | None]
+    transport: Mapping[str, Any]
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, site: ActivationSite, score: SiteScore) -> "ScoredSite":
+        """Join where an activation is with what was measured there."""
+        return cls(
+            index=site.index,
+            name=site.name,
+            activation=site.activation,
+            params=site.params,
+            role=site.role,
+            scope=site.scope,
+            nodes=site.nodes,
+            input=site.input,
+            output=site.output,
+            feature_axis=site.feature_axis,
+            features=score.features,
+            samples=score.samples,
+            status=score.status,
+            reason=score.reason,
+            scores=score.scores,
+            reasons=score.reasons,
+            rank=score.rank,
+            transport=score.transport,
+            warnings=(*site.warnings, *score.warnings),
+        )
+
+    @property
+    def affinity(self) -> float | None:
+        """The headline score, None where there is none."""
+        value = self.scores.get("affinity")
+        return value if isinstance(value, float) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The non-linearity signature of a model on a data set: one affinity score per activation.
+
+    Fields are those of the contract's JSON; ``sites`` are in execution order, the listed but
+    unscored ones among them. Everything is plain data, so that a signature round-trips through
+    its file.
+    """
+
+    schema_version: str
+    method_version: str
+    model: ModelInfo
+    data: Mapping[str, Any]
+    run: Mapping[str, Any]
+    sites: tuple[ScoredSite, ...]
+    skipped: tuple[Skipped, ...]
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self, path: str | PathLike[str]) -> None:
+        """Write the signature file, atomically."""
+        from onnx_affscore.report.output import write_as
+
+        write_as(self, "json", path)
+
+    @classmethod
+    def from_json(cls, path: str | PathLike[str]) -> "Signature":
+        """Read a signature file; raises :class:`~onnx_affscore.errors.DataError` if it is none."""
+        from onnx_affscore.report import load
+
+        return load(path)
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """Return one row per site, scores as columns; needs the extra ``pandas``."""
+        from onnx_affscore.report.dataframe import to_dataframe
+
+        return to_dataframe(self)
+
+    @property
+    def values(self) -> FloatArray:
+        """The signature itself: the affinities of the scored sites, in execution order."""
+        return np.array([s.affinity for s in self.sites if s.affinity is not None], dtype=float)
+
+    @property
+    def summary(self) -> Mapping[str, float | int | None]:
+        """Mean, standard deviation (ddof 0), min, max, median and max/mean of the scores."""
+        values = self.values
+        head: dict[str, float | int | None] = {"sites": len(self.sites), "scored": len(values)}
+        names = ("mean", "std", "min", "max", "median", "max_over_mean")
+        if not len(values):
+            return head | dict.fromkeys(names)
+        mean, peak = float(values.mean()), float(values.max())
+        return head | {
+            "mean": mean,
+            "std": float(values.std()),
+            "min": float(values.min()),
+            "max": peak,
+            "median": float(np.median(values)),
+            "max_over_mean": peak / mean if mean else None,
+        }
