@@ -1,0 +1,148 @@
+"""NumPy's files: .npy mapped into memory, .npz by member; pickles are never loaded."""
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from onnx_affscore.data.fit import fit, fit_array, required
+from onnx_affscore.data.opening import Request, Table
+from onnx_affscore.errors import DataError
+from onnx_affscore.records import Array, InputHint
+
+__all__ = ["load_npy", "open_npy", "open_npz", "the_input"]
+
+Header = tuple[tuple[int, ...], np.dtype[np.generic]]
+
+
+def open_npy(request: Request) -> Table:
+    """One array for one input, mapped from the file: only the rows that are read are loaded."""
+    path = Path(request.text)
+    array = load_npy(path)
+    hint = the_input(request.hints, where=request.text)
+    return Table({hint.spec.name: fit_array(array, hint, where=request.text)})
+
+
+def load_npy(path: Path) -> Array:
+    """Map a .npy file into memory; DataError for pickles and damaged files."""
+    with _translated(path), path.open("rb") as file:
+        _shape, dtype = _header(file)
+    _refuse_objects(dtype, str(path))
+    with _translated(path):
+        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def open_npz(request: Request) -> Table:
+    """Arrays by input name; a single array that fits serves a single input.
+
+    Members named unlike any input, such as labels, are left alone with a note. A member is read
+    when its first rows are.
+    """
+    path = Path(request.text)
+    with _translated(path), zipfile.ZipFile(path) as archive:
+        names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
+        headers = {name: _member_header(archive, name) for name in names}
+    chosen = {h.spec.name: h.spec.name for h in request.hints if h.spec.name in headers}
+    notes: tuple[str, ...] = ()
+    if not chosen:
+        hint = the_input(request.hints, where=request.text)
+        chosen = {hint.spec.name: _only_fit(headers, hint, path)}
+        if hint.spec.name not in headers:
+            notes = (f"{path}: array '{chosen[hint.spec.name]}' feeds '{hint.spec.name}'",)
+    unused = sorted(set(headers) - set(chosen.values()))
+    if unused:
+        notes += (f"{path}: not used: {', '.join(unused)}",)
+    hints = {h.spec.name: h for h in request.hints}
+    columns = {}
+    for name, member in chosen.items():
+        shape, dtype = headers[member]
+        where = f"{path}[{member}]"
+        _refuse_objects(dtype, where)
+        load = cache(lambda member=member: _read_member(path, member))
+        columns[name] = fit(shape, dtype, hints[name], load=load, where=where)
+    return Table(columns, notes)
+
+
+def the_input(hints: tuple[InputHint, ...], *, where: str) -> InputHint:
+    """The one input that an array without a name can be for."""
+    wanted = required(hints)
+    if len(wanted) == 1:
+        return wanted[0]
+    if not wanted:
+        raise DataError(f"{where}: the model wants no further input; leave this data out")
+    names = ", ".join(f"'{h.spec.name}'" for h in wanted)
+    raise DataError(
+        f"{where}: found one array without a name, but the model wants {names}; "
+        f"say which one it is: --data {wanted[0].spec.name}={where}"
+    )
+
+
+def _only_fit(headers: dict[str, Header], hint: InputHint, path: Path) -> str:
+    """The one member of an archive that suits the input; if there is one member, that one."""
+    if len(headers) == 1:
+        return next(iter(headers))
+    suits = [name for name, header in headers.items() if _is_fit(header, hint)]
+    if len(suits) == 1:
+        return suits[0]
+    have = ", ".join(f"'{n}' {d} {s}" for n, (s, d) in headers.items()) or "nothing"
+    how_many = "several of them fit" if suits else "none of them fits"
+    raise DataError(
+        f"{path}: found {have}, but none is named '{hint.spec.name}' and {how_many}; "
+        f"save the array under that name: np.savez(path, **{{'{hint.spec.name}': x}})"
+    )
+
+
+def _is_fit(header: Header, hint: InputHint) -> bool:
+    shape, dtype = header
+    try:
+        fit(shape, dtype, hint, load=lambda: np.empty(0), where="")
+    except DataError:
+        return False
+    return True
+
+
+def _member_header(archive: zipfile.ZipFile, name: str) -> Header:
+    with archive.open(f"{name}.npy") as file:
+        return _header(file)
+
+
+def _read_member(path: Path, name: str) -> Array:
+    with _translated(path), np.load(path, allow_pickle=False) as archive:
+        array: Array = archive[name]
+    return array
+
+
+def _header(file: IO[bytes]) -> Header:
+    version = npy.read_magic(file)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _fortran, dtype = read(file)
+    return shape, dtype
+
+
+def _refuse_objects(dtype: np.dtype[np.generic], where: str) -> None:
+    if dtype.hasobject:
+        raise DataError(
+            f"{where}: found pickled Python objects, which can run code when they are loaded; "
+            f"save a plain array instead: np.save(path, x.astype('float32'))"
+        )
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Turn the errors of files, zip archives and NumPy's format into DataError."""
+    try:
+        yield
+    except FileNotFoundError as exc:
+        raise DataError(f"{path}: found no such file; check the path") from exc
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as exc:
+        if isinstance(exc, DataError):
+            raise
+        raise DataError(
+            f"{path}: cannot be read as {path.suffix} ({exc}); save it again with NumPy"
+        ) from exc

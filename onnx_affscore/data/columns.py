@@ -1,0 +1,111 @@
+"""Rows of an input that are read when they are asked for, and the source made of them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, final
+
+import numpy as np
+import numpy.typing as npt
+
+from onnx_affscore.errors import DataError, OptionError
+from onnx_affscore.records import Array, Batch, InputHint
+
+__all__ = ["Column", "ColumnSource", "Rows", "fixed_batch", "kept_rows", "whole_feeds"]
+
+Rows: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The values of one input.
+
+    ``take(rows)`` returns them with the sample axis where the model wants it. ``shape`` is that of
+    a feed of one sample; ``count`` is the number of rows, None where any row can be had (made
+    up values) or all are the same (an input without sample axis).
+    """
+
+    shape: tuple[int, ...]
+    count: int | None
+    take: Callable[[Rows], Array]
+    notes: tuple[str, ...] = ()
+
+
+def fixed_batch(hints: tuple[InputHint, ...]) -> int | None:
+    """The number of samples that every feed of the model must hold, None where it is open."""
+    axes = [(h.spec.shape, h.sample_axis) for h in hints if not h.optional]
+    sizes = [shape[axis] for shape, axis in axes if shape is not None and axis is not None]
+    return next((size for size in sizes if isinstance(size, int)), None)
+
+
+def whole_feeds(samples: int, *, batch: int | None) -> int:
+    """``samples`` cut to whole feeds of a fixed ``batch``, at least one."""
+    return max(samples // batch, 1) * batch if batch else samples
+
+
+def kept_rows(count: int, *, samples: int | None, seed: int) -> Rows | None:
+    """``samples`` of ``count`` rows drawn without replacement, in their order; None for all."""
+    if samples is None or samples >= count:
+        return None
+    drawn = np.random.default_rng([abs(seed), seed < 0]).choice(
+        count, samples, replace=False, shuffle=False
+    )
+    return np.sort(drawn).astype(np.int64)
+
+
+@final
+class ColumnSource:
+    """A data source of columns with equally many rows.
+
+    Parameters
+    ----------
+    columns
+        One per input, by the input's name.
+    count
+        Number of rows where no column has one.
+    batched
+        Whether some input of the model has a sample axis; if none has, a feed is one sample.
+    rows
+        The rows to read, None for all.
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, Column],
+        *,
+        name: str,
+        count: int = 1,
+        batched: bool = True,
+        rows: Rows | None = None,
+        notes: tuple[str, ...] = (),
+        synthetic: bool = False,
+    ) -> None:
+        counts = {c.count for c in columns.values() if c.count is not None}
+        if len(counts) > 1:
+            found = ", ".join(f"'{n}' has {c.count}" for n, c in columns.items() if c.count)
+            raise DataError(
+                f"the inputs have different numbers of samples in {name}: {found}; "
+                f"give each input as many rows as the others"
+            )
+        total = counts.pop() if counts else count
+        if total < 1:
+            raise DataError(f"found no sample in {name}; give at least one row")
+        self.name = name
+        self.synthetic = synthetic
+        self.notes = (*(n for c in columns.values() for n in c.notes), *notes)
+        self.count: int = total if rows is None else len(rows)
+        self._columns = dict(columns)
+        self._rows = rows
+        self._batched = batched
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Yield feeds of ``size`` samples, the last one possibly smaller; of one sample each
+        where no input of the model has a sample axis.
+        """
+        if size < 1:
+            raise OptionError(f"found a batch size of {size}; give 1 or more")
+        step = size if self._batched else 1
+        for start in range(0, self.count, step):
+            stop = min(start + step, self.count)
+            rows = np.arange(start, stop) if self._rows is None else self._rows[start:stop]
+            feeds = {name: column.take(rows) for name, column in self._columns.items()}
+            yield Batch(feeds, stop - start)

@@ -1,0 +1,56 @@
+"""What a kind of data source is: a row of the table SOURCES, and what its opener returns."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from onnx_affscore.data.columns import Column
+from onnx_affscore.records import Array, InputHint
+
+__all__ = ["Distribution", "Feeds", "Made", "Opened", "Request", "SourceKind", "Table"]
+
+Distribution: TypeAlias = str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to open, and the inputs that it is for: one where the user named it, else all free."""
+
+    text: str
+    hints: tuple[InputHint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns by input name: data whose rows can be picked."""
+
+    columns: Mapping[str, Column]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """A stream of feeds of any size for all inputs; iterable again and again."""
+
+    feeds: Iterable[Mapping[str, Array]]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Values to be made up for the inputs asked for: ``normal`` or ``uniform`` floats."""
+
+    distribution: Distribution
+
+
+Opened: TypeAlias = Table | Feeds | Made
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """One row of SOURCES: ``form`` is how the specification looks, ``help`` what it means."""
+
+    name: str
+    form: str
+    help: str
+    matches: Callable[[str], bool]
+    open: Callable[[Request], Opened]

@@ -1,0 +1,205 @@
+"""From what the user gave, a specification or arrays, to a data source for the model."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from onnx_affscore.data.arrays import the_input
+from onnx_affscore.data.columns import Column, ColumnSource, fixed_batch, kept_rows, whole_feeds
+from onnx_affscore.data.fit import check_complete, find_input, fit_array
+from onnx_affscore.data.opening import Feeds, Made, Request, Table
+from onnx_affscore.data.spec import open_spec, split_name
+from onnx_affscore.data.stream import FeedSource
+from onnx_affscore.data.synthetic import DEFAULT_SAMPLES, RandomSource
+from onnx_affscore.errors import DataError, OptionError
+from onnx_affscore.protocols import DataSource
+from onnx_affscore.records import Array, InputHint
+
+__all__ = ["Data", "open_source"]
+
+Data: TypeAlias = (
+    str
+    | PathLike[str]
+    | Sequence[str]
+    | Mapping[str, Array]
+    | Array
+    | Iterable[Mapping[str, Array]]
+    | None
+)
+
+_IN_MEMORY = "arrays"
+_STREAM = "feeds"
+
+
+def open_source(
+    data: Data, hints: Sequence[InputHint], *, samples: int | None = None, seed: int = 0
+) -> DataSource:
+    """Open the data for a model.
+
+    Parameters
+    ----------
+    data
+        Specifications as on the command line (``"x.npz"``, ``["a=x.npy", "b=random"]``), an array
+        for a single input, arrays by input name, or an iterable of feeds. None and an empty
+        sequence make up synthetic values.
+    hints
+        The model's inputs.
+    samples
+        Rows to use; where there are more, so many are drawn without replacement and kept in
+        order. A stream is read up to there. Rounded to whole feeds where the model fixes the
+        batch. None takes all, and 2048 where values are made up.
+    seed
+        Of the drawing and of made-up values.
+
+    Raises
+    ------
+    DataError
+        The data cannot be read, or does not suit the inputs.
+    """
+    if samples is not None and samples < 1:
+        raise OptionError(f"found {samples} samples; give 1 or more")
+    parts = _Parts(tuple(hints), samples=samples, seed=seed)
+    if data is None:
+        return parts.made_up("synthetic")
+    if isinstance(data, (str, PathLike)):
+        return _from_specs([fspath(data)], parts)
+    if isinstance(data, Mapping):
+        return _from_arrays(data, parts)
+    if isinstance(data, np.ndarray) or hasattr(data, "__array__"):
+        hint = the_input(parts.hints, where=_IN_MEMORY)
+        return _from_arrays({hint.spec.name: data}, parts)
+    if isinstance(data, Sequence):
+        texts = [d for d in data if isinstance(d, str)]
+        if len(texts) == len(data):
+            return _from_specs(texts, parts) if texts else parts.made_up("synthetic")
+    if isinstance(data, Iterable):
+        return parts.stream(data, name=_STREAM)
+    raise DataError(
+        f"found data of type {type(data).__name__}; give a file name, an array, a mapping of "
+        f"input names to arrays, or an iterable of such mappings"
+    )
+
+
+@dataclass
+class _Parts:
+    """What several specifications of one call add up to."""
+
+    hints: tuple[InputHint, ...]
+    samples: int | None
+    seed: int
+    columns: dict[str, Column] = field(default_factory=dict)
+    random: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def batch(self) -> int | None:
+        return fixed_batch(self.hints)
+
+    @property
+    def free(self) -> tuple[InputHint, ...]:
+        """The inputs that nothing feeds yet."""
+        return tuple(h for h in self.hints if h.spec.name not in self.columns | dict(self.random))
+
+    def table(self, name: str) -> DataSource:
+        """The columns gathered, sub-sampled, with values made up for the inputs that ask for it."""
+        check_complete({*self.columns, *self.random}, self.hints, where=name)
+        counts = {c.count for c in self.columns.values() if c.count is not None}
+        rows, notes = None, self.notes
+        if len(counts) == 1 and self.samples is not None:
+            total = counts.pop()
+            samples = whole_feeds(self.samples, batch=self.batch)
+            rows = kept_rows(total, samples=samples, seed=self.seed)
+            if rows is not None:
+                drawn = f"{len(rows)} of {total} samples, drawn with seed {self.seed}"
+                notes += (f"{name}: {drawn}, in their order",)
+        if not self.random:
+            return ColumnSource(
+                self.columns,
+                name=name,
+                batched=any(h.sample_axis is not None for h in self.hints if not h.optional),
+                rows=rows,
+                notes=notes,
+            )
+        return RandomSource(
+            hints=self.hints,
+            distribution=self.random,
+            samples=self.samples or DEFAULT_SAMPLES,
+            seed=self.seed,
+            name=name,
+            given=self.columns,
+            known=self._known(),
+            rows=rows,
+            remarks=notes,
+        )
+
+    def made_up(self, name: str) -> DataSource:
+        """Synthetic values for all inputs."""
+        return RandomSource(
+            hints=self.hints, samples=self.samples or DEFAULT_SAMPLES, seed=self.seed, name=name
+        )
+
+    def stream(self, feeds: Iterable[Any], *, name: str) -> DataSource:
+        """A stream of feeds for all inputs."""
+        samples = self.samples
+        if samples is not None:
+            samples = whole_feeds(samples, batch=self.batch)
+        return FeedSource(feeds, self.hints, name=name, samples=samples)
+
+    def _known(self) -> Mapping[str, int]:
+        """The sizes of symbols that the columns settle."""
+        specs = {h.spec.name: (h.spec.shape, h.sample_axis) for h in self.hints}
+        sizes = {}
+        for name, column in self.columns.items():
+            shape, axis = specs[name]
+            for i, dim in enumerate(shape or ()):
+                if isinstance(dim, str) and i != axis:
+                    sizes[dim] = column.shape[i]
+        return sizes
+
+
+def _from_arrays(data: Mapping[str, object], parts: _Parts) -> DataSource:
+    for name, value in data.items():
+        hint = find_input(name, parts.hints, where=_IN_MEMORY)
+        parts.columns[name] = fit_array(value, hint, where=f"array '{name}'")
+    return parts.table(_IN_MEMORY)
+
+
+def _turn(part: tuple[InputHint | None, str]) -> tuple[bool, bool]:
+    """Those with a name first, and what can fill any input last."""
+    hint, text = part
+    return hint is None, text.startswith("random")
+
+
+def _from_specs(texts: Sequence[str], parts: _Parts) -> DataSource:
+    """Open the named specifications first, so that the others serve the remaining inputs."""
+    split = [split_name(text, parts.hints) for text in texts]
+    name = ", ".join(texts)
+    named = Counter(hint.spec.name for hint, _text in split if hint is not None)
+    twice = [n for n, times in named.items() if times > 1]
+    if twice:
+        raise DataError(f"--data {name}: input '{twice[0]}' is given twice; give it once")
+    for hint, text in sorted(split, key=_turn):
+        request = Request(text, parts.free if hint is None else (hint,))
+        opened = open_spec(request)
+        if isinstance(opened, Table):
+            parts.columns |= opened.columns
+            parts.notes += opened.notes
+        elif isinstance(opened, Made):
+            wanted = (
+                request.hints
+                if hint is not None
+                else tuple(h for h in request.hints if not h.optional)
+            )
+            parts.random |= {h.spec.name: opened.distribution for h in wanted}
+        elif isinstance(opened, Feeds) and len(texts) == 1 and hint is None:
+            return parts.stream(opened.feeds, name=name)
+        else:
+            raise DataError(
+                f"--data {text}: found a folder of test data, which feeds all inputs at once; "
+                f"give it alone, without an input's name"
+            )
+    return parts.table(name)

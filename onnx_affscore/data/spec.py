@@ -1,0 +1,104 @@
+"""The table of data sources, and the command line's way to name them: SPEC or INPUT=SPEC."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from onnx_affscore.data.arrays import open_npy, open_npz
+from onnx_affscore.data.fit import find_input
+from onnx_affscore.data.opening import Made, Opened, Request, SourceKind
+from onnx_affscore.data.synthetic import DISTRIBUTIONS
+from onnx_affscore.data.test_set import is_test_set, open_test_set
+from onnx_affscore.errors import DataError
+from onnx_affscore.records import InputHint
+
+__all__ = ["SOURCES", "open_spec", "split_name"]
+
+_RANDOM = re.compile(r"random(?::(.*))?", re.DOTALL)
+
+
+def _is_random(text: str) -> bool:
+    return _RANDOM.fullmatch(text) is not None
+
+
+def _open_random(request: Request) -> Made:
+    found = _RANDOM.fullmatch(request.text)
+    distribution = found[1] if found and found[1] is not None else DISTRIBUTIONS[0]
+    if distribution not in DISTRIBUTIONS:
+        have = " or ".join(f"random:{d}" for d in DISTRIBUTIONS)
+        raise DataError(f"found the distribution '{distribution}' in '{request.text}'; give {have}")
+    return Made(distribution)
+
+
+def _suffix(ending: str) -> "re.Pattern[str]":
+    return re.compile(rf".*{re.escape(ending)}", re.IGNORECASE | re.DOTALL)
+
+
+SOURCES: tuple[SourceKind, ...] = (
+    SourceKind(
+        "random",
+        "random[:normal|uniform]",
+        "values made up from the model's inputs",
+        _is_random,
+        _open_random,
+    ),
+    SourceKind(
+        "npy",
+        "FILE.npy",
+        "one NumPy array, for a model with one input",
+        lambda text: _suffix(".npy").fullmatch(text) is not None,
+        open_npy,
+    ),
+    SourceKind(
+        "npz",
+        "FILE.npz",
+        "NumPy arrays by input name",
+        lambda text: _suffix(".npz").fullmatch(text) is not None,
+        open_npz,
+    ),
+    SourceKind(
+        "test-set",
+        "FOLDER",
+        "ONNX test data: input_0.pb, ... or test_data_set_0/, ...",
+        is_test_set,
+        open_test_set,
+    ),
+)
+
+
+def open_spec(request: Request) -> Opened:
+    """Open a specification with the first kind that matches it.
+
+    Raises
+    ------
+    DataError
+        No kind matches, or the matching one cannot read the data.
+    """
+    for kind in SOURCES:
+        if kind.matches(request.text):
+            return kind.open(request)
+    forms = "; ".join(f"{k.form} ({k.help})" for k in SOURCES)
+    path = Path(request.text)
+    if path.is_dir():
+        what = "a folder without input_0.pb"
+    else:
+        what = "a file of an unknown kind" if path.exists() else "no such file"
+    raise DataError(f"--data {request.text}: found {what}; give one of: {forms}")
+
+
+def split_name(text: str, hints: Sequence[InputHint]) -> tuple[InputHint | None, str]:
+    """Split INPUT=SPEC where INPUT is an input's name; a path may hold '=' itself.
+
+    Raises
+    ------
+    DataError
+        What stands before '=' is no input, and the whole is no data either.
+    """
+    names = sorted(hints, key=lambda h: -len(h.spec.name))
+    named = next((h for h in names if text.startswith(f"{h.spec.name}=")), None)
+    if named is not None and not Path(text).exists():
+        return named, text[len(named.spec.name) + 1 :]
+    before, sign, _after = text.partition("=")
+    if not sign or "/" in before or Path(text).exists() or _is_random(text):
+        return None, text
+    return find_input(before, hints, where=f"--data {text}"), text

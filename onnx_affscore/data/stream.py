@@ -1,0 +1,161 @@
+"""A source of feeds that come one after another, cut and joined to the batch size asked for."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import final
+
+import numpy as np
+
+from onnx_affscore.data.columns import Column, ColumnSource
+from onnx_affscore.data.fit import check_complete, find_input, fit_array
+from onnx_affscore.errors import DataError, OptionError
+from onnx_affscore.records import Array, Batch, InputHint
+
+__all__ = ["FeedSource", "Replayed"]
+
+# Enough to look at the first feeds before the run proper, little beside a model's own memory.
+REPLAY_BYTES = 64 * 2**20
+
+
+@final
+class Replayed:
+    """A one-way iterator of feeds whose beginning can be read again.
+
+    The first ``budget`` bytes are kept; it limits how far a second reading may follow a first
+    one, and changes no result.
+    """
+
+    def __init__(self, feeds: Iterator[object], *, budget: int = REPLAY_BYTES) -> None:
+        self._feeds = feeds
+        self._budget = budget
+        self._kept: list[object] | None = []
+
+    def __iter__(self) -> Iterator[object]:
+        if self._kept is None:
+            raise DataError(
+                "the data is a generator that has been read already, and it is too large to be "
+                "kept; give a list, or an object whose __iter__ starts anew"
+            )
+        return chain(tuple(self._kept), self._fresh())
+
+    def _fresh(self) -> Iterator[object]:
+        for feed in self._feeds:
+            if self._kept is not None and self._budget < 0:
+                self._kept = None
+            elif self._kept is not None and isinstance(feed, Mapping):
+                self._kept.append(feed)
+                self._budget -= sum(np.asarray(a).nbytes for a in feed.values())
+            yield feed
+
+
+@final
+class FeedSource:
+    """A data source of feeds of any size.
+
+    Feeds are joined while their shapes agree, and so do the values of inputs without a sample
+    axis; where they do not, a smaller batch comes first. At most ``samples`` rows are read.
+    """
+
+    synthetic = False
+    count: int | None = None
+
+    def __init__(
+        self,
+        feeds: Iterable[object],
+        hints: Sequence[InputHint],
+        *,
+        name: str,
+        samples: int | None = None,
+    ) -> None:
+        self.name = name
+        self._feeds = Replayed(feeds) if isinstance(feeds, Iterator) else feeds
+        self._hints = tuple(hints)
+        self._axes = {h.spec.name: h.sample_axis for h in hints}
+        self._batched = any(h.sample_axis is not None for h in hints if not h.optional)
+        self._samples = samples
+        self._notes: dict[str, None] = {}
+        if next(self._sources(), None) is None:
+            raise DataError(f"found no feed in {name}; give at least one")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was cast, taken for a sample or cut off, as far as the feeds have been read."""
+        return tuple(self._notes)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Yield feeds of ``size`` samples; smaller ones at the end and where shapes change."""
+        if size < 1:
+            raise OptionError(f"found a batch size of {size}; give 1 or more")
+        step = size if self._batched else 1
+        left = self._samples
+        held: list[Batch] = []
+        for piece in chain.from_iterable(s.batches(step) for s in self._sources()):
+            batch = piece
+            if left is not None and batch.size > left:
+                batch = self._cut(batch, 0, left)
+            if held and (not self._batched or not self._joins(held[0], batch)):
+                yield self._joined(held)
+                held = []
+            held.append(batch)
+            total = sum(b.size for b in held)
+            if total >= step:
+                whole = self._joined(held)
+                yield self._cut(whole, 0, step)
+                held = [self._cut(whole, step, total)] if total > step else []
+            if left is not None:
+                left -= batch.size
+                if left == 0:
+                    self._notes[f"{self.name}: read up to {self._samples} samples"] = None
+                    break
+        if held:
+            yield self._joined(held)
+
+    def _sources(self) -> Iterator[ColumnSource]:
+        """Each feed as a small source, checked against the model."""
+        for number, feed in enumerate(self._feeds):
+            where = f"{self.name}, feed {number}"
+            if not isinstance(feed, Mapping):
+                raise DataError(
+                    f"{where}: found {type(feed).__name__}, but a feed is a mapping of input "
+                    f"names to arrays; yield {{'name': array}}"
+                )
+            check_complete(feed, self._hints, where=where)
+            columns: dict[str, Column] = {}
+            for name, value in feed.items():
+                hint = find_input(name, self._hints, where=where)
+                here = f"{where}, '{name}'"
+                columns[name] = fit_array(value, hint, where=here)
+            notes = (n for c in columns.values() for n in c.notes)
+            self._notes |= dict.fromkeys(n.replace(where, self.name) for n in notes)
+            yield ColumnSource(columns, name=where, batched=self._batched)
+
+    def _joins(self, first: Batch, second: Batch) -> bool:
+        return first.feeds.keys() == second.feeds.keys() and all(
+            self._agree(a, second.feeds[name], self._axes[name]) for name, a in first.feeds.items()
+        )
+
+    @staticmethod
+    def _agree(a: Array, b: Array, axis: int | None) -> bool:
+        if axis is None:
+            return a is b or np.array_equal(a, b)
+        return (*a.shape[:axis], *a.shape[axis + 1 :]) == (*b.shape[:axis], *b.shape[axis + 1 :])
+
+    def _joined(self, batches: Sequence[Batch]) -> Batch:
+        if len(batches) == 1:
+            return batches[0]
+        feeds = {}
+        for name, first in batches[0].feeds.items():
+            axis = self._axes[name]
+            parts = [b.feeds[name] for b in batches]
+            feeds[name] = first if axis is None else np.concatenate(parts, axis)
+        return Batch(feeds, sum(b.size for b in batches))
+
+    def _cut(self, batch: Batch, start: int, stop: int) -> Batch:
+        if (start, stop) == (0, batch.size):
+            return batch
+        feeds = {}
+        for name, array in batch.feeds.items():
+            axis = self._axes[name]
+            rows = () if axis is None else (*(slice(None),) * axis, slice(start, stop))
+            feeds[name] = array[rows]
+        return Batch(feeds, stop - start)

@@ -1,0 +1,174 @@
+"""What the user gives becomes a source; every kind of the table keeps the same promises."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import numpy_helper
+
+from onnx_affscore.data import SOURCES, open_source
+from onnx_affscore.data.source import Data
+from onnx_affscore.errors import DataError, OptionError
+from onnx_affscore.protocols import DataSource
+from onnx_affscore.records import Array
+
+from .samples import hint, read, read_all
+
+IMAGE = hint("image", ("n", 1, 4, 4))
+RATE = hint("sr", (), "int64", axis=None)
+
+
+def example(kind: str, folder: Path, images: Array) -> str:
+    """A specification of each kind in the table, for the input ``image``."""
+    match kind:
+        case "random":
+            return "random"
+        case "npy":
+            np.save(folder / "x.npy", images)
+            return str(folder / "x.npy")
+        case "npz":
+            np.savez(folder / "x.npz", image=images)
+            return str(folder / "x.npz")
+        case "test-set":
+            data = numpy_helper.from_array(images, "image").SerializeToString()
+            (folder / "input_0.pb").write_bytes(data)
+            return str(folder)
+        case _:
+            raise NotImplementedError(f"add an example of {kind}")
+
+
+every_kind = pytest.mark.parametrize("kind", [k.name for k in SOURCES])
+
+
+@every_kind
+def test_a_source_is_what_the_protocol_says(kind: str, tmp_path: Path, images: Array) -> None:
+    source = open_source([example(kind, tmp_path, images)], [IMAGE])
+    assert isinstance(source, DataSource)
+    assert source.synthetic == (kind == "random")
+    assert source.count in (None, len(read(source, 64)))
+
+
+@every_kind
+def test_the_batch_size_changes_no_row(kind: str, tmp_path: Path, images: Array) -> None:
+    source = open_source([example(kind, tmp_path, images)], [IMAGE], samples=7)
+    whole = read(source, 64)
+    assert whole.shape == (7, 1, 4, 4)
+    for size in (1, 3, 7):
+        np.testing.assert_array_equal(read(source, size), whole)
+
+
+@every_kind
+def test_a_batch_of_no_sample_is_refused(kind: str, tmp_path: Path, images: Array) -> None:
+    source = open_source([example(kind, tmp_path, images)], [IMAGE])
+    with pytest.raises(OptionError, match="found a batch size of 0"):
+        next(source.batches(0))
+
+
+@pytest.mark.parametrize("data", [None, [], ()])
+def test_without_data_values_are_made_up(data: Data) -> None:
+    source = open_source(data, [IMAGE])
+    assert (source.name, source.synthetic, source.count) == ("synthetic", True, 2048)
+
+
+def test_arrays_are_taken_by_name_alone_and_as_lists(images: Array) -> None:
+    for data in (images, {"image": images}, {"image": images.tolist()}):
+        source = open_source(data, [IMAGE])
+        np.testing.assert_array_equal(read(source), images)
+
+
+def test_a_path_object_is_a_file(tmp_path: Path, images: Array) -> None:
+    np.save(tmp_path / "x.npy", images)
+    assert open_source(tmp_path / "x.npy", [IMAGE]).count == 10
+
+
+def test_fewer_samples_are_drawn_by_seed_and_kept_in_order(images: Array) -> None:
+    picks = [read(open_source(images, [IMAGE], samples=4, seed=s))[:, 0, 0, 0] for s in (0, 0, 1)]
+    assert all((np.diff(p) > 0).all() for p in picks)
+    assert picks[0].tolist() == picks[1].tolist() != picks[2].tolist()
+    source = open_source(images, [IMAGE], samples=4)
+    assert source.count == 4
+    assert source.notes == ("arrays: 4 of 10 samples, drawn with seed 0, in their order",)
+
+
+def test_as_many_samples_as_there_are_is_no_note(images: Array) -> None:
+    assert open_source(images, [IMAGE], samples=2048).notes == ()
+
+
+def test_a_fixed_batch_is_never_cut(images: Array) -> None:
+    fixed = hint("image", (4, 1, 4, 4))
+    assert open_source(images, [fixed], samples=9).count == 8
+    assert open_source(images, [fixed], samples=1).count == 4
+
+
+def test_inputs_are_named_one_by_one(tmp_path: Path, images: Array) -> None:
+    folder = tmp_path / "a=b"
+    folder.mkdir()
+    np.save(folder / "x.npy", images)
+    source = open_source([f"image={folder / 'x.npy'}", "sr=random"], [IMAGE, RATE])
+    (batch,) = source.batches(16)
+    assert (batch.size, int(batch.feeds["sr"])) == (10, 16000)
+    assert not source.synthetic
+    assert source.notes == ("sr: int64 (), the sampling rate 16000",)
+
+
+def test_an_unnamed_file_serves_what_the_named_ones_leave(tmp_path: Path, images: Array) -> None:
+    np.save(tmp_path / "x.npy", images)
+    source = open_source([str(tmp_path / "x.npy"), "sr=random"], [IMAGE, RATE])
+    (batch,) = source.batches(16)
+    assert batch.feeds["image"].shape == images.shape
+
+
+def test_made_up_inputs_have_the_sizes_of_the_given_ones(tmp_path: Path) -> None:
+    ids, mask = hint("ids", ("n", "seq"), "int64"), hint("mask", ("n", "seq + 1"), "int64")
+    np.save(tmp_path / "ids.npy", np.zeros((3, 21), np.int64))
+    source = open_source([f"ids={tmp_path / 'ids.npy'}", "random"], [ids, mask])
+    assert read_all(source)["mask"].shape == (3, 22)
+
+
+def test_a_default_is_made_up_only_where_it_is_asked_for() -> None:
+    hints = [IMAGE, hint("w", (2,), axis=None, optional=True)]
+    for specs, names in ((["random"], {"image"}), (["random", "w=random"], {"image", "w"})):
+        assert next(open_source(specs, hints).batches(1)).feeds.keys() == names
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("x.txt", r"--data x\.txt: found no such file; give one of: random.*FILE\.npy .*FOLDER"),
+        ("no.npy", r"no\.npy: found no such file; check the path"),
+        ("a/b=c.npz", r"a/b=c\.npz: found no such file; check the path"),
+        (".", "found a folder without input_0.pb"),
+        ("random:cauchy", "found the distribution 'cauchy'.*random:normal or random:uniform"),
+        (["imaeg=random"], "found input 'imaeg'.*did you mean 'image'"),
+        (["image=random", "image=random"], "'image' is given twice"),
+        (["image=random"], "the model also wants 'sr'"),
+        ({"image": np.zeros((3, 1, 4, 4))}, "the model also wants 'sr'"),
+        ({"imag": np.zeros(3)}, "did you mean 'image'"),
+        ({"image": np.zeros((0, 1, 4, 4)), "sr": 1}, "found no sample in arrays"),
+        (3.5, "found data of type float"),
+    ],
+)
+def test_a_refusal_says_what_is_possible(data: Data, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        open_source(data, [IMAGE, RATE])
+
+
+def test_inputs_need_equally_many_rows(images: Array) -> None:
+    with pytest.raises(DataError, match="'image' has 10, 'y' has 9; give each input as many"):
+        open_source({"image": images, "y": np.zeros((9, 2))}, [IMAGE, hint("y", ("n", 2))])
+
+
+def test_a_folder_of_test_data_stands_alone(tmp_path: Path, images: Array) -> None:
+    text = example("test-set", tmp_path, images)
+    with pytest.raises(DataError, match="feeds all inputs at once; give it alone"):
+        open_source([text, "sr=random"], [IMAGE, RATE])
+
+
+def test_no_samples_at_all_is_an_option_error() -> None:
+    with pytest.raises(OptionError, match="found 0 samples"):
+        open_source(None, [IMAGE], samples=0)
+
+
+def test_a_model_without_a_sample_axis_takes_one_sample_a_feed() -> None:
+    (batch,) = open_source({"sr": np.array(8000)}, [RATE]).batches(5)
+    assert (batch.size, int(batch.feeds["sr"])) == (1, 8000)
