@@ -1,0 +1,1 @@
+"""Finding and exposing activations in ONNX graphs; the only folder that imports onnx."""

@@ -1,0 +1,128 @@
+"""ONE table of refusals: what looks like an activation and is none, each with its reason."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from onnx_affscore.graph import identify
+from onnx_affscore.graph.context import REDUCTIONS, Context
+from onnx_affscore.graph.operators import STRUCTURAL
+from onnx_affscore.graph.segment import Piece
+from onnx_affscore.graph.view import GraphView, attributes, kind
+
+__all__ = ["LOOKALIKES", "refusal"]
+
+# Operators whose absence from the sites a reader would ask about.
+LOOKALIKES = frozenset({
+    "Relu", "LeakyRelu", "PRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Sigmoid",
+    "HardSigmoid", "Tanh", "Softplus", "Softsign", "Mish", "Gelu", "Swish", "HardSwish", "Clip",
+    "Shrink", "Softmax", "LogSoftmax", "Hardmax", "Erf", "Exp", "Abs", "Sign", "Sin", "Cos",
+    "Sqrt", "Log", "Pow", "Max", "Min",
+})  # fmt: skip
+
+# Functions that are activations only in the right place: between weights.
+_EXOTIC = frozenset({"Custom", "Erf", "Sin", "Exp", "Abs", "Sign"})
+_ROUNDING = frozenset({"Round", "Floor", "Ceil"})
+_MOVING = frozenset({*STRUCTURAL, "Identity", "Cast", "Dropout"})
+_INTEGER_TYPES = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
+# A lower bound above zero and below this keeps a divisor or a logarithm away from zero.
+_LARGEST_GUARD = 1e-2
+
+Check: TypeAlias = Callable[[Piece, GraphView, Context], bool]
+
+
+def refusal(piece: Piece, view: GraphView, context: Context) -> str | None:
+    """Return the reason why a piece is no activation, None where it is one."""
+    return next((reason for reason, check in _CHECKS.items() if check(piece, view, context)), None)
+
+
+def _kinds(piece: Piece, view: GraphView) -> set[str]:
+    return {kind(view.nodes[p]) for p in piece.cone.nodes}
+
+
+def _exotic(piece: Piece) -> bool:
+    return piece.identity.name in _EXOTIC
+
+
+def _rounds(piece: Piece, view: GraphView, context: Context) -> bool:
+    integer_cast = any(
+        view.nodes[p].op_type == "Cast" and attributes(view.nodes[p]).get("to") in _INTEGER_TYPES
+        for p in piece.cone.nodes
+    )
+    return _exotic(piece) and (integer_cast or bool(_kinds(piece, view) & _ROUNDING))
+
+
+def _guards(piece: Piece, view: GraphView, context: Context) -> bool:
+    low = float(piece.curve(np.array([-5.0]))[0])
+    kinds = _kinds(piece, view)
+    return (
+        piece.identity.name in ("Relu", "Clip")
+        and 0 < low <= _LARGEST_GUARD
+        and bool(kinds & {"Clip", "Max", "Where"})
+    )
+
+
+def _partial(piece: Piece, view: GraphView, context: Context) -> bool:
+    return piece.identity.name == "Custom" and not identify.is_finite(piece.curve)
+
+
+def _power(piece: Piece, view: GraphView, context: Context) -> bool:
+    return piece.identity.name == "Custom" and identify.is_polynomial(piece.curve)
+
+
+def _reduced(piece: Piece, view: GraphView, context: Context) -> bool:
+    uses = view.consumers_of(piece.cone.target)
+    return (
+        (_exotic(piece) or piece.identity.name == "SquaredRelu")
+        and bool(uses)
+        and all(kind(n) in REDUCTIONS for n in uses)
+    )
+
+
+def _softmax_spelled_out(piece: Piece, view: GraphView, context: Context) -> bool:
+    uses = {kind(n) for n in view.consumers_of(piece.cone.target)}
+    return piece.identity.name == "Exp" and "Div" in uses and bool(uses & REDUCTIONS)
+
+
+def _of_reduction(piece: Piece, view: GraphView, context: Context) -> bool:
+    producer = view.producer_of(piece.cone.source)
+    while producer is not None and kind(producer) in _MOVING:
+        producer = view.producer_of(producer.input[0])
+    return _exotic(piece) and producer is not None and kind(producer) in REDUCTIONS
+
+
+def _rotary(piece: Piece, view: GraphView, context: Context) -> bool:
+    if piece.identity.name not in ("Sin", "Custom") or not _kinds(piece, view) & {"Sin", "Cos"}:
+        return False
+    uses = {kind(n) for n in view.consumers_of(piece.cone.source)}
+    return {"Sin", "Cos"} <= uses
+
+
+def _cosine(piece: Piece, view: GraphView, context: Context) -> bool:
+    return piece.identity.name == "Sin" and "Cos" in _kinds(piece, view)
+
+
+def _decodes(piece: Piece, view: GraphView, context: Context) -> bool:
+    has_weights = bool(context.behind_weights)
+    return _exotic(piece) and has_weights and piece.cone.target not in context.before_weights
+
+
+def _prepares(piece: Piece, view: GraphView, context: Context) -> bool:
+    has_weights = bool(context.behind_weights)
+    return _exotic(piece) and has_weights and piece.cone.source not in context.behind_weights
+
+
+_CHECKS: Mapping[str, Check] = {
+    "rotary or sinusoidal position embedding": _rotary,
+    "softmax spelled out": _softmax_spelled_out,
+    "rounds: fake quantisation or integer arithmetic": _rounds,
+    "a guard against zero, not an activation": _guards,
+    "feeds a reduction: internals of a normalisation or a norm": _reduced,
+    "follows a reduction: internals of a normalisation or a norm": _of_reduction,
+    "a root, a logarithm or a quotient: not defined for all numbers": _partial,
+    "a power or a product: no activation by itself": _power,
+    "a cosine of positions": _cosine,
+    "no weights behind it: decodes the output": _decodes,
+    "no weights before it: prepares the input": _prepares,
+}

@@ -1,0 +1,120 @@
+"""From what the graph says and what a probe run showed to the layout of every tensor of a site."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import final
+
+from onnx_affscore.graph.layout import feature_axis, sample_axis
+from onnx_affscore.graph.locate import Located, default_feature_axis
+from onnx_affscore.records import ActivationSite, ProbedTensor, TensorLayout
+
+__all__ = ["Resolved", "resolve"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The sites with their axes as they run, and the layout of each tensor that is tapped."""
+
+    sites: tuple[ActivationSite, ...]
+    layouts: Mapping[str, TensorLayout]
+
+
+def resolve(
+    located: Located,
+    probed: Mapping[str, ProbedTensor],
+    *,
+    batched: bool,
+    forced_feature_axis: int | None = None,
+) -> Resolved:
+    """Settle the axes of every site's tensors.
+
+    ``batched`` says that the model was run with two batch sizes: then the axis that grew with the
+    batch is the sample axis, whatever the graph says. ``forced_feature_axis`` is the user's
+    choice. A site whose tensors do not count samples becomes unscored, with the reason.
+    """
+    layouts: dict[str, TensorLayout] = {}
+    sites = []
+    for site in located.sites:
+        x, y = probed.get(site.input), probed.get(site.output)
+        reason = site.unscored or _unusable(x) or _unusable(y)
+        if reason is None and x is not None and y is not None:
+            ly = _layout(site, site.output, y, located, batched, forced_feature_axis)
+            lx = _layout(site, site.input, x, located, batched, forced_feature_axis, like=ly)
+            reason = _mismatch(x, lx, y, ly)
+            if reason is None:
+                layouts[site.output], layouts[site.input] = ly, lx
+            site = replace(  # noqa: PLW2901 - the settled version of the same site
+                site, feature_axis=ly.feature_axis, sample_axis=ly.sample_axis
+            )
+        sites.append(replace(site, unscored=reason))
+    return Resolved(tuple(sites), layouts)
+
+
+def _unusable(tensor: ProbedTensor | None) -> str | None:
+    if tensor is None:
+        return "the tensor is not computed in the main graph"
+    if tensor.dtype not in ("float16", "float32", "float64", "bfloat16"):
+        return f"the tensor holds {tensor.dtype}, not floating-point numbers"
+    if 0 in tensor.shape:
+        return f"the tensor is empty, its shape is {list(tensor.shape)}"
+    return None
+
+
+def _layout(
+    site: ActivationSite,
+    name: str,
+    tensor: ProbedTensor,
+    located: Located,
+    batched: bool,
+    forced: int | None,
+    like: TensorLayout | None = None,
+) -> TensorLayout:
+    rank = len(tensor.shape)
+    letters = located.letters.get(name)
+    known = letters if letters is not None and len(letters) == rank else None
+    if forced is not None and -rank <= forced < rank:
+        feature: int | None = forced % rank
+    elif site.activation in ("Softmax", "LogSoftmax") and site.feature_axis is not None:
+        feature = site.feature_axis
+    elif feature_axis(known) is not None:
+        feature = feature_axis(known)
+    elif like is not None and like.rank == rank:
+        feature = like.feature_axis
+    else:
+        feature = site.feature_axis if site.feature_axis is not None else default_feature_axis(rank)
+    sample = _sample(tensor, known, batched)
+    if feature == sample:
+        feature = None
+    return TensorLayout(tensor.dtype, rank, sample, feature)
+
+
+def _sample(tensor: ProbedTensor, letters: str | None, batched: bool) -> int | None:
+    if not tensor.shape:
+        return None
+    said = sample_axis(letters)
+    if not batched:
+        return None if tensor.samples == 1 else (said if said is not None else 0)
+    grown = [
+        axis
+        for axis, (one, many) in enumerate(zip(tensor.shape, tensor.larger or (), strict=False))
+        if one * tensor.growth == many
+    ]
+    if said in grown or not grown:
+        return said if said in grown else None
+    return grown[0]
+
+
+def _mismatch(x: ProbedTensor, lx: TensorLayout, y: ProbedTensor, ly: TensorLayout) -> str | None:
+    for tensor, layout in ((x, lx), (y, ly)):
+        if layout.sample_axis is None and (tensor.larger is not None or tensor.samples != 1):
+            shapes = " and ".join(str(list(s)) for s in (tensor.shape, tensor.larger) if s)
+            return f"no axis of the tensor counts samples: {shapes} for one batch and for two"
+    before, after = _columns(x, lx), _columns(y, ly)
+    if before != after:
+        return f"{before} features before the activation, {after} behind it"
+    return None
+
+
+def _columns(tensor: ProbedTensor, layout: TensorLayout) -> int:
+    return 1 if layout.feature_axis is None else tensor.shape[layout.feature_axis]

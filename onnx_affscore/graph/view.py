@@ -1,0 +1,219 @@
+"""An index over one graph: who produces and who consumes a tensor, what is constant, its types."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from onnx_affscore.graph.infer import TypeInfo
+from onnx_affscore.graph.model import external_location
+from onnx_affscore.graph.operators import evaluate_operator, is_elementwise
+from onnx_affscore.records import Array
+
+__all__ = ["GraphView", "attributes", "kind", "subgraphs"]
+
+# Constants above this many elements are weights: nothing here needs their values.
+_LARGEST_CONSTANT = 1 << 16
+
+
+def kind(node: onnx.NodeProto) -> str:
+    """Return the operator with its domain, ``Relu`` or ``com.microsoft::Gelu``."""
+    return node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
+
+
+def attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    """Return the node's plain attributes as Python values (subgraphs and tensors left out)."""
+    skip = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS, onnx.AttributeProto.TENSOR)
+    return {
+        a.name: onnx.helper.get_attribute_value(a) for a in node.attribute if a.type not in skip
+    }
+
+
+def subgraphs(node: onnx.NodeProto) -> list[tuple[str, onnx.GraphProto]]:
+    """Return the graphs that a control-flow node holds, by attribute name."""
+    return [(a.name, a.g) for a in node.attribute if a.type == onnx.AttributeProto.GRAPH]
+
+
+@final
+class GraphView:
+    """Read-only index of a graph; nodes are in a topological order that keeps the file's.
+
+    ``types`` holds what shape inference found. Names used inside a subgraph count as consumed by
+    the control-flow node that holds it.
+    """
+
+    def __init__(
+        self, graph: onnx.GraphProto, *, types: Mapping[str, TypeInfo], folder: Path
+    ) -> None:
+        self.graph = graph
+        self.types = types
+        self._folder = folder
+        self.initializers = {t.name: t for t in graph.initializer} | {
+            t.values.name: t for t in graph.sparse_initializer
+        }
+        self.inputs = tuple(i.name for i in graph.input if i.name not in self.initializers)
+        self.outputs = frozenset(o.name for o in graph.output)
+        self.nodes: Sequence[onnx.NodeProto] = _sorted(graph)
+        self.producer: dict[str, int] = {}
+        self.consumers: dict[str, list[int]] = {}
+        for position, node in enumerate(self.nodes):
+            for name in node.output:
+                if name:
+                    self.producer[name] = position
+            for name in sorted(_reads(node)):
+                self.consumers.setdefault(name, []).append(position)
+        self._constants: dict[str, Array | None] = {}
+
+    @cached_property
+    def live(self) -> frozenset[int]:
+        """Positions of the nodes on which an output of the graph depends."""
+        pending = [self.producer[o] for o in self.outputs if o in self.producer]
+        seen: set[int] = set()
+        while pending:
+            position = pending.pop()
+            if position not in seen:
+                seen.add(position)
+                pending += [
+                    self.producer[n] for n in _reads(self.nodes[position]) if n in self.producer
+                ]
+        return frozenset(seen)
+
+    def producer_of(self, name: str) -> onnx.NodeProto | None:
+        """Return the node that makes a tensor, None for inputs and initialisers."""
+        position = self.producer.get(name)
+        return None if position is None else self.nodes[position]
+
+    def consumers_of(self, name: str) -> list[onnx.NodeProto]:
+        """Return the nodes that read a tensor, in execution order."""
+        return [self.nodes[p] for p in self.consumers.get(name, ())]
+
+    def dtype(self, name: str) -> str | None:
+        """Return the element type of a tensor as NumPy spells it, None where unknown."""
+        info = self.types.get(name)
+        return info.dtype if info else None
+
+    def shape(self, name: str) -> tuple[int | str | None, ...] | None:
+        """Return the dimensions of a tensor as far as inference knows them."""
+        info = self.types.get(name)
+        return info.shape if info else None
+
+    def rank(self, name: str) -> int | None:
+        """Return the number of axes of a tensor, None where unknown."""
+        shape = self.shape(name)
+        return None if shape is None else len(shape)
+
+    def constant(self, name: str) -> Array | None:
+        """Return the value of a tensor that no input can change, folding constant operators.
+
+        None where the tensor depends on an input, or is too large to be a parameter.
+        """
+        if name not in self._constants:
+            self._constants[name] = None  # ends the recursion in a cyclic graph
+            self._constants[name] = self._fold(name)
+        return self._constants[name]
+
+    def is_constant(self, name: str) -> bool:
+        """Whether a tensor is an initialiser or follows from constants alone."""
+        return name in self.initializers or self.constant(name) is not None
+
+    def _fold(self, name: str) -> Array | None:
+        if name in self.initializers:
+            return self._initializer(self.initializers[name])
+        node = self.producer_of(name)
+        if node is None:
+            return None
+        if node.op_type == "Constant":
+            return _constant_value(node)
+        if not is_elementwise(kind(node)) and node.op_type not in _FOLDED:
+            return None
+        values = [self.constant(i) if i else None for i in node.input]
+        if not values or any(v is None and i for v, i in zip(values, node.input, strict=True)):
+            return None
+        try:
+            if node.op_type in _FOLDED:
+                return values[0]  # reshaped or not, only the elements matter here
+            return evaluate_operator(
+                kind(node),
+                [None if v is None else v.astype(np.float64) for v in values],
+                attributes(node),
+            )
+        except (ValueError, TypeError, KeyError, IndexError):
+            return None
+
+    def _initializer(self, tensor: Any) -> Array | None:
+        if not isinstance(tensor, onnx.TensorProto) or tensor.data_type == onnx.TensorProto.STRING:
+            return None
+        if int(np.prod(tensor.dims, dtype=object)) > _LARGEST_CONSTANT:
+            return None
+        try:
+            external = external_location(tensor) is not None
+            return numpy_helper.to_array(tensor, str(self._folder) if external else "")
+        except (ValueError, TypeError, OSError, onnx.checker.ValidationError):
+            return None
+
+
+_FOLDED = frozenset({"Reshape", "Unsqueeze", "Squeeze", "Flatten", "Expand", "Transpose"})
+
+
+def _constant_value(node: onnx.NodeProto) -> Array | None:
+    for a in node.attribute:
+        if a.name == "value" and a.t.data_type != onnx.TensorProto.STRING:
+            try:
+                return numpy_helper.to_array(a.t)
+            except (ValueError, TypeError):
+                return None
+        if a.name in ("value_float", "value_int"):
+            return np.asarray(onnx.helper.get_attribute_value(a))
+        if a.name in ("value_floats", "value_ints"):
+            return np.asarray(list(onnx.helper.get_attribute_value(a)))
+    return None
+
+
+def _reads(node: onnx.NodeProto) -> set[str]:
+    """Names that a node reads, those its subgraphs capture included."""
+    names = {n for n in node.input if n}
+    for _, graph in subgraphs(node):
+        own = {i.name for i in graph.input} | {t.name for t in graph.initializer}
+        inner: set[str] = {o.name for o in graph.output}
+        for child in graph.node:
+            inner |= _reads(child)
+            own |= set(child.output)
+        names |= inner - own
+    return names
+
+
+def _sorted(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Sort nodes so that producers come first; ties keep the order of the file.
+
+    Nodes on a cycle (an invalid graph) keep their place at the end.
+    """
+    nodes = list(graph.node)
+    producer = {name: i for i, node in enumerate(nodes) for name in node.output if name}
+    needs = [
+        {producer[n] for n in _reads(node) if n in producer and producer[n] != i}
+        for i, node in enumerate(nodes)
+    ]
+    if all(all(p < i for p in need) for i, need in enumerate(needs)):
+        return nodes
+    order: list[int] = []
+    state = [0] * len(nodes)  # 0 untouched, 1 on the stack, 2 placed
+    for start in range(len(nodes)):
+        stack = [start]
+        while stack:
+            current = stack[-1]
+            if state[current] == 2:
+                stack.pop()
+                continue
+            state[current] = 1
+            waiting = [p for p in sorted(needs[current], reverse=True) if state[p] == 0]
+            if waiting:
+                stack += waiting
+            else:
+                state[current] = 2
+                order.append(current)
+                stack.pop()
+    return [nodes[i] for i in order]
