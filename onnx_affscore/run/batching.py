@@ -1,0 +1,44 @@
+"""How many samples a run takes: what the model allows, what memory bears, the last short batch."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from onnx_affscore.records import Batch, InputHint, ProbedTensor
+
+__all__ = ["automatic_size", "first", "padded"]
+
+# Memory for the tapped tensors of one batch; more does not run faster on a CPU's caches.
+_BUDGET_BYTES = 256 << 20
+_LARGEST_AUTOMATIC = 128
+_ITEM_BYTES = 4
+
+
+def automatic_size(tensors: Iterable[ProbedTensor]) -> int:
+    """Return a batch size at which the tapped tensors fit a modest budget."""
+    per_sample = sum(
+        int(np.prod(t.shape, dtype=object)) * _ITEM_BYTES / max(t.samples, 1) for t in tensors
+    )
+    return max(1, min(_LARGEST_AUTOMATIC, int(_BUDGET_BYTES // max(per_sample, 1))))
+
+
+def padded(batch: Batch, size: int, hints: Sequence[InputHint]) -> Batch:
+    """Fill a short batch up to the only size that the model takes, repeating its last sample."""
+    if batch.size >= size:
+        return batch
+    axes = {h.spec.name: h.sample_axis for h in hints}
+    feeds = {}
+    for name, array in batch.feeds.items():
+        axis = axes.get(name)
+        if axis is None:
+            feeds[name] = array
+        else:
+            index = np.minimum(np.arange(size), array.shape[axis] - 1)
+            feeds[name] = np.take(array, index, axis=axis)
+    return Batch(feeds, size)
+
+
+def first(batches: Iterable[Batch], size: int) -> Batch | None:
+    """Return the first batch, None where there is none or it is short of ``size``."""
+    batch = next(iter(batches), None)
+    return batch if batch is not None and batch.size == size else None
