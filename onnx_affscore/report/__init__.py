@@ -1,0 +1,55 @@
+"""Signatures for people and machines: every format is one file here and one row of ``FORMATS``.
+
+A renderer takes a :class:`~onnx_affscore.records.Signature` and returns the text or the bytes of
+a file; :func:`~onnx_affscore.report.files.write` puts it in place. Names in a signature come from
+untrusted model files, and every renderer makes them harmless for its medium.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from onnx_affscore.records import Signature
+from onnx_affscore.report.files import write
+from onnx_affscore.report.html import to_html
+from onnx_affscore.report.plot import save_plot, to_image
+from onnx_affscore.report.signature_json import dumps, load, loads, sites_to_dict, to_dict
+from onnx_affscore.report.table_csv import to_csv
+from onnx_affscore.report.text import sites_text, to_text
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "dumps",
+    "load",
+    "loads",
+    "save_plot",
+    "sites_text",
+    "sites_to_dict",
+    "to_csv",
+    "to_dict",
+    "to_html",
+    "to_image",
+    "to_text",
+    "write",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of file: its suffix, what makes it, and a line of help."""
+
+    suffix: str
+    render: Callable[[Signature], str | bytes]
+    description: str
+
+
+FORMATS: Mapping[str, Format] = {
+    "json": Format(".json", dumps, "everything, for programs; can be read back"),
+    "csv": Format(".csv", to_csv, "one row per activation, for spreadsheets"),
+    "text": Format(".txt", to_text, "the table of the terminal"),
+    "html": Format(".html", to_html, "a self-contained page with plot and table"),
+    "png": Format(".png", partial(to_image, suffix=".png"), "the plot, as pixels"),
+    "svg": Format(".svg", partial(to_image, suffix=".svg"), "the plot, as vectors"),
+    "pdf": Format(".pdf", partial(to_image, suffix=".pdf"), "the plot, for print"),
+}

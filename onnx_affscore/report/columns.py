@@ -1,0 +1,36 @@
+"""The order in which scores, ranks and transport figures appear, the same in every format."""
+
+from collections.abc import Iterable
+
+from onnx_affscore.records import ScoredSite
+
+__all__ = ["RANKS", "SCORES", "TRANSPORT", "ordered", "score_names"]
+
+SCORES = (
+    "affinity",
+    "covariance",
+    "affinity_low",
+    "affinity_high",
+    "affinity_empirical",
+    "affinity_ledoit_wolf",
+    "affinity_std",
+    "cka",
+    "r2",
+    "sparsity_before",
+    "sparsity_after",
+    "entropy_before",
+    "entropy_after",
+    "norm_diff",
+)
+RANKS = ("input", "output", "noise_floor")
+TRANSPORT = ("solver", "certificate", "paired", "lower", "upper")
+
+
+def ordered(keys: Iterable[str], first: tuple[str, ...]) -> list[str]:
+    """Return ``first``, then every other key in alphabetical order."""
+    return [*first, *sorted(set(keys) - set(first))]
+
+
+def score_names(sites: Iterable[ScoredSite]) -> list[str]:
+    """Return the contract's scores, then those that further metrics added."""
+    return ordered({name for site in sites for name in site.scores}, SCORES)

@@ -1,0 +1,66 @@
+"""Write a finished file in one step: a reader sees the old file or the new one, never half."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from onnx_affscore.errors import AffscoreError, OptionError
+
+__all__ = ["STDOUT", "write"]
+
+STDOUT = "-"
+
+
+def write(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write ``content`` to ``path``, text as UTF-8 with its own line ends; ``-`` is stdout.
+
+    The file is made under another name in the same folder and then put in place. A symbolic link
+    stays one; a pipe or a device is written directly.
+    """
+    if os.fspath(path) == STDOUT:
+        _to_stdout(content)
+        return
+    target = Path(path)
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        target = target.resolve()
+        if target.exists() and not target.is_file() and not target.is_dir():
+            target.write_bytes(data)
+        else:
+            _replace(target, data)
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        raise OptionError(
+            f"cannot write {path}: the folder {target.parent} does not exist; "
+            "make it first, or choose another place"
+        ) from exc
+    except IsADirectoryError as exc:
+        raise OptionError(f"cannot write {path}: it is a folder; a file name is wanted") from exc
+    except OSError as exc:
+        raise AffscoreError(f"cannot write {path}: {exc.strerror or exc}") from exc
+
+
+def _replace(target: Path, data: bytes) -> None:
+    if target.is_dir():  # os.replace says so with another error on each platform
+        raise IsADirectoryError(target)
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _to_stdout(content: str | bytes) -> None:
+    if isinstance(content, bytes):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        sys.stdout.write(content)
+    except UnicodeEncodeError:  # a console that is not UTF-8: a name shown by its escapes
+        encoding = sys.stdout.encoding or "ascii"
+        sys.stdout.write(content.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.flush()

@@ -1,0 +1,117 @@
+"""The tables of the HTML report: every site with its scores, and its place in the graph."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from onnx_affscore.records import ScoredSite, Status
+from onnx_affscore.report.columns import score_names
+from onnx_affscore.report.marks import is_filled
+from onnx_affscore.report.names import printable
+from onnx_affscore.report.notes import activation_label
+from onnx_affscore.report.svg import marker
+
+__all__ = ["legend_mark", "place_table", "safe", "site_table", "table"]
+
+_LABELS: Mapping[str, str] = {
+    "affinity": "affinity",
+    "affinity_low": "low (95 %)",
+    "affinity_high": "high (95 %)",
+    "affinity_empirical": "empirical",
+    "affinity_ledoit_wolf": "Ledoit-Wolf",
+    "affinity_std": "std. error",
+    "cka": "CKA",
+    "r2": "R²",
+    "norm_diff": "‖X − Y‖",
+}
+_MISSING = "–"
+
+
+def safe(value: object) -> str:
+    """Return text that is neither markup nor a control character."""
+    return escape(printable(str(value)))
+
+
+def legend_mark(activation: str, *, filled: bool) -> str:
+    """Draw the mark of an activation in a line of text."""
+    inner = marker(activation, filled=filled, radius=6)
+    return f'<svg viewBox="-8 -8 16 16" aria-hidden="true">{inner}</svg>'
+
+
+def table(caption: str, header: Sequence[str], rows: Iterable[str], *, left: int = 0) -> str:
+    """Assemble a table; headers stand over numbers in column 0 and from ``left`` on."""
+    heads = "".join(
+        f'<th scope="col"{" class=num" if column == 0 or column >= left else ""}>{title}</th>'
+        for column, title in enumerate(header)
+    )
+    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+    return (
+        f"<table>\n<caption>{caption}</caption>\n<thead><tr>{heads}</tr></thead>\n"
+        f"<tbody>\n{body}\n</tbody>\n</table>"
+    )
+
+
+def site_table(sites: Sequence[ScoredSite]) -> str:
+    """Render all scores of all sites; a score that no site has gets no column."""
+    names = [
+        name
+        for name in score_names(sites)
+        if name == "affinity" or any(site.scores.get(name) is not None for site in sites)
+    ]
+    titles = [_LABELS.get(name, safe(name.replace("_", " "))) for name in names]
+    header = ["#", "name", "activation", "role", "n", "d", "rank in", "rank out", *titles]
+    rows = (
+        f'<td class="num">{site.index}</td>'
+        f'<th scope="row" class="name mono">{safe(site.name)}</th>'
+        f"<td>{legend_mark(site.activation, filled=is_filled(site))}"
+        f"{safe(activation_label(site))}</td><td>{safe(site.role)}</td>"
+        f"{_number(site.samples)}{_number(site.features)}"
+        f"{_number(site.rank.get('input'))}{_number(site.rank.get('output'))}"
+        + "".join(_score(site, name) for name in names)
+        for site in sites
+    )
+    return table("In execution order.", header, rows, left=4)
+
+
+def place_table(sites: Sequence[ScoredSite]) -> str:
+    """Render what locates a site in its file, and how its transport problem was solved."""
+    header = ["#", "scope", "feature axis", "input", "output", "nodes", "noise floor"]
+    header += ["solver", "certificate", "paired", "lower", "upper"]
+    rows = (
+        f'<td class="num">{site.index}</td><td class="mono">{safe(site.scope) or _MISSING}</td>'
+        f"{_number(site.feature_axis)}"
+        f'<td class="name mono">{safe(site.input)}</td>'
+        f'<td class="name mono">{safe(site.output)}</td>'
+        f'<td class="name mono">{safe(" ".join(site.nodes))}</td>'
+        f"{_number(site.rank.get('noise_floor'))}"
+        + "".join(
+            _number(site.transport.get(name))
+            for name in ("solver", "certificate", "paired", "lower", "upper")
+        )
+        for site in sites
+    )
+    return table("Tensors and operators of each activation.", header, rows, left=12)
+
+
+def _score(site: ScoredSite, name: str) -> str:
+    value = site.scores.get(name)
+    if name != "affinity":
+        return _number(value, digits=4)
+    if site.status != Status.OK or not isinstance(value, float):
+        return f'<td class="num none">{safe(site.status)}</td>'
+    share = min(max(value, 0.0), 1.0)
+    return f'<td class="num bar" style="--v:{share:.1%}">{value:.4f}</td>'
+
+
+def _number(value: Any, *, digits: int | None = None) -> str:
+    if value is None:
+        shown = _MISSING
+    elif isinstance(value, bool):
+        shown = "yes" if value else "no"
+    elif isinstance(value, float) and digits is not None and abs(value) < 1e4:
+        shown = f"{value:.{digits}f}"
+    elif isinstance(value, float):
+        shown = f"{value:.4g}"
+    else:
+        shown = safe(value)
+    return f'<td class="num">{shown}</td>'

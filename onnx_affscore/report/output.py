@@ -1,0 +1,47 @@
+"""From a signature to files: one format, or every format into a folder."""
+
+from os import PathLike
+from pathlib import Path
+
+from onnx_affscore.errors import MissingExtraError, OptionError
+from onnx_affscore.records import Signature, Status
+from onnx_affscore.report import FORMATS, write
+
+__all__ = ["incomplete", "write_all", "write_as"]
+
+# Reasons of a site that nobody asked to be scored.
+_NOT_ASKED = frozenset({"role", "not included", "excluded"})
+
+
+def write_as(signature: Signature, name: str, path: str | PathLike[str]) -> None:
+    """Write a signature in the format called ``name``, ``-`` being stdout.
+
+    Raises :class:`OptionError` where there is no such format.
+    """
+    if name not in FORMATS:
+        raise OptionError(f"{path}: no format {name!r}; wanted one of {', '.join(FORMATS)}")
+    write(path, FORMATS[name].render(signature))
+
+
+def write_all(signature: Signature, folder: str | PathLike[str]) -> list[Path]:
+    """Write every format into a folder, those whose extra is not installed left out."""
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    written = []
+    for form in FORMATS.values():
+        try:
+            content = form.render(signature)
+        except MissingExtraError:
+            continue
+        path = target / f"signature{form.suffix}"
+        write(path, content)
+        written.append(path)
+    return written
+
+
+def incomplete(signature: Signature) -> bool:
+    """Whether a site that was to be scored has no score for want of usable numbers."""
+    return any(
+        s.status == Status.UNDEFINED or (s.status == Status.UNSCORED and s.reason not in _NOT_ASKED)
+        for s in signature.sites
+    )

@@ -1,0 +1,188 @@
+"""The table for the terminal: plain ASCII around the model's own names, never wider than asked."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from onnx_affscore.records import ActivationSite, Role, ScoredSite, Signature, Skipped, Status
+from onnx_affscore.report.names import cells, pad, printable, shorten, spans, wrap
+from onnx_affscore.report.notes import (
+    Note,
+    activation_label,
+    count,
+    model_warnings,
+    number,
+    role_counts,
+    site_warnings,
+    skipped_groups,
+    unmeasured,
+    unscored,
+    verdict,
+)
+
+__all__ = ["sites_text", "to_text"]
+
+WIDTH = 80
+_BARS = (10, 5)  # lengths of an affinity of 1; the long one where no name must be cut for it
+_NAME = 12  # the name column never gets narrower; the activation gives way first
+_LISTED = 8  # notes of one kind on the terminal; the files hold all of them
+_ROLES: Mapping[str, str] = {Role.HIDDEN: "", Role.RECURRENT: "recur", Role.ATTENTION: "attn"}
+
+
+def to_text(signature: Signature, *, width: int = WIDTH) -> str:
+    """Render a signature as a table in execution order, notes, and a last line that counts."""
+    data, run, model = signature.data, signature.run, signature.model
+    where = f"{count(data['samples'], 'sample')} of {data['source']}, {run['device']}"
+    if data["synthetic"] and "synthetic" not in data["source"]:
+        where += ", synthetic input"
+    lines = [
+        f"Model  {shorten(printable(model.path), width - 7)}",
+        f"Data   {shorten(printable(where), width - 7)}",
+        "",
+        *_site_table(signature.sites, width),
+        *_section("No score:", unscored(signature), width),
+        *_section("Warnings:", model_warnings(signature), width),
+        "",
+        *_totals(signature, width),
+    ]
+    return "\n".join(shorten(line.rstrip(), width) for line in lines) + "\n"
+
+
+def sites_text(
+    sites: Sequence[ActivationSite], skipped: Sequence[Skipped] = (), *, width: int = WIDTH
+) -> str:
+    """Render the activation sites of a model and the look-alikes that are none of them."""
+    header = ("#", "name", "activation", "role", "axis")
+    rows = [
+        (
+            str(site.index),
+            printable(site.name),
+            activation_label(site),
+            str(site.role),
+            "-" if site.feature_axis is None else str(site.feature_axis),
+        )
+        for site in sites
+    ]
+    lines = [
+        *(_columns(header, rows, "rlllr", width) if rows else []),
+        *_section("No score:", unmeasured(sites), width),
+        *_section("Warnings:", site_warnings(sites), width),
+        *_look_alikes(skipped, width),
+        "",
+        *([f"Roles: {role_counts(site.role for site in sites)}"] if sites else []),
+        f"{count(len(sites), 'activation')} found; {count(len(skipped), 'look-alike')} skipped",
+    ]
+    return "\n".join(shorten(line.rstrip(), width) for line in lines).lstrip("\n") + "\n"
+
+
+def _site_table(sites: Sequence[ScoredSite], width: int) -> list[str]:
+    header = ("#", "name", "activation", "role", "n", "d", "rank", "affinity")
+    if not sites:
+        return []
+    for bar in _BARS:
+        rows = [
+            (
+                str(site.index),
+                printable(site.name),
+                printable(site.activation),
+                printable(_ROLES.get(site.role, site.role)),
+                _brief(site.samples),
+                _brief(site.features),
+                _rank(site),
+                _verdict(site, bar),
+            )
+            for site in sites
+        ]
+        if sum(_widths(header, rows)) + 2 * (len(header) - 1) <= width:
+            break
+    return list(_columns(header, rows, "rlllrrrl", width))
+
+
+def _verdict(site: ScoredSite, bar: int) -> str:
+    if site.affinity is None or site.status != Status.OK:
+        return printable(site.status)
+    filled = round(min(max(site.affinity, 0.0), 1.0) * bar)
+    return f"{number(site.affinity)} {'#' * filled}{'.' * (bar - filled)}"
+
+
+def _rank(site: ScoredSite) -> str:
+    before, after = (_brief(site.rank.get(side)) for side in ("input", "output"))
+    return before if before == after else f"{before}/{after}"
+
+
+def _brief(value: float | None) -> str:
+    """Write a count in at most six characters."""
+    if value is None:
+        return "-"
+    for unit in ("", "k", "M"):
+        if value < 1e5:
+            return f"{value:.0f}{unit}"
+        value /= 1e3
+    return f"{value:.2g}G"
+
+
+def _widths(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(cells, column)) for column in zip(header, *rows, strict=True)]
+
+
+def _columns(
+    header: Sequence[str], rows: Sequence[Sequence[str]], align: str, width: int
+) -> Iterator[str]:
+    """Lay out a table; the second column takes what is left, cut in the middle."""
+    widths = _widths(header, rows)
+    over = sum(widths) + 2 * (len(widths) - 1) - width
+    for column, least in ((1, _NAME), (2, len("activation")), (1, 4)):
+        cut = min(max(over, 0), max(widths[column] - least, 0))
+        widths[column] -= cut
+        over -= cut
+    place: dict[str, Callable[[str, int], str]] = {"l": pad, "r": str.rjust}
+    for row in (header, *rows):
+        yield "  ".join(
+            place[side](shorten(cell, wide), wide)
+            for cell, side, wide in zip(row, align, widths, strict=True)
+        )
+
+
+def _section(title: str, notes: Sequence[Note], width: int) -> Iterator[str]:
+    if not notes:
+        return
+    yield from ("", title)
+    for note in notes[:_LISTED]:
+        where = ""
+        if note.sites:
+            listed = spans(note.sites)
+            if cells(listed) > width // 3:
+                listed = f"{spans(note.sites[:3])} and {len(note.sites) - 3} more"
+            where = f"{'site' if len(note.sites) == 1 else 'sites'} {listed}: "
+        heading = f"{note.heading}, " if note.heading else ""
+        yield from _item(f"{printable(heading)}{where}{note.text}", width)
+    if len(notes) > _LISTED:
+        yield f"  and {len(notes) - _LISTED} more, in the files"
+
+
+def _look_alikes(skipped: Iterable[Skipped], width: int) -> Iterator[str]:
+    groups = skipped_groups(skipped)
+    if groups:
+        yield from ("", "Look-alikes, skipped:")
+    for (op_type, reason), names in groups.items():
+        many = f" ({len(names)} nodes)" if len(names) > 1 else ""
+        yield from _item(f"{op_type}{many}: {reason}", width)
+        yield from (f"      {shorten(name, width - 6)}" for name in names)
+
+
+def _item(text: str, width: int) -> Iterator[str]:
+    for row, line in enumerate(wrap(text, width - 4)):
+        yield f"  - {line}" if row == 0 else f"    {line}"
+
+
+def _totals(signature: Signature, width: int) -> Iterator[str]:
+    summary = signature.summary
+    if summary["scored"]:
+        shown = ((name, summary[name]) for name in ("mean", "std", "min", "max"))
+        yield "   ".join(f"{name} {number(value)}" for name, value in shown)
+    skipped = len(signature.skipped)
+    found = count(len(signature.sites), "activation") + " found"
+    counts = ", ".join(f"{many} {what}" for what, many in verdict(signature))
+    line = f"{found}: {counts}; {count(skipped, 'look-alike')} skipped"
+    for spare in (" look-alikes", " look-alike", " found"):
+        if cells(line) > width:
+            line = line.replace(spare, "")
+    yield line

@@ -1,0 +1,131 @@
+"""The HTML page: whole, harmless, and on its own."""
+
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from onnx_affscore.records import Signature
+from onnx_affscore.report.html import to_html
+from onnx_affscore.report.svg import signature_svg
+
+VOID = {"meta", "br"}
+
+
+class Page(HTMLParser):
+    """Collects the elements of a page and sees that every one is closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open[-1:] == [tag]
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def text(signature: Signature) -> str:
+    return to_html(signature)
+
+
+def test_every_element_is_closed(text: str) -> None:
+    assert Page(text).open == []
+
+
+def test_names_are_text_and_never_markup(text: str) -> None:
+    page = Page(text)
+    assert "script" not in page.tags
+    assert "<script>alert(1)</script>" in page.text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_the_page_loads_nothing_and_runs_nothing(text: str) -> None:
+    assert "http://" not in text
+    assert "https://" not in text
+    names = {name for name, _ in Page(text).attributes}
+    assert not names & {"src", "href", "onload", "onclick", "srcset"}
+    assert "default-src 'none'" in text
+
+
+def test_the_page_holds_every_site_and_every_mark(text: str, signature: Signature) -> None:
+    page = Page(text)
+    scored = len(signature.values)
+    assert page.tags.count("title") == 1 + len(signature.sites)
+    assert text.count('class="cross"') == 1 + len(signature.sites) - scored
+    for site in signature.sites:
+        if site.affinity is not None:
+            assert f">{site.affinity:.4f}</td>" in text
+
+
+def test_headers_of_tables_say_what_they_head(text: str) -> None:
+    page = Page(text)
+    assert page.tags.count("th") == sum(name == "scope" for name, _ in page.attributes)
+    assert page.tags.count("caption") == page.tags.count("table") == 2
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "the output is constant up to rounding",
+        "n is too small",
+        "the last batch held 12 samples",
+        "bounds a value that quantisation made",
+        "/mask/Where",
+        "0123456789abcdef" * 4,
+        "fedcba9876543210" * 4,
+        "onnxruntime 1.31.1",
+        "CPUExecutionProvider",
+        "LeakyRelu(alpha=0.01)",
+        "prefers-color-scheme: dark",
+    ],
+)
+def test_the_page_tells(text: str, told: str) -> None:
+    assert told in text
+
+
+def test_synthetic_input_is_announced(signature: Signature, text: str) -> None:
+    assert "The input was made up" not in text
+    assert "The input was made up" in to_html(
+        replace(signature, data={**signature.data, "synthetic": True})
+    )
+
+
+def test_a_page_without_scores_says_so(signature: Signature) -> None:
+    page = to_html(replace(signature, sites=(signature.sites[4],)))
+    assert "No activation got a score" in page
+    assert Page(page).open == []
+
+
+def test_a_score_below_zero_widens_the_drawing(signature: Signature) -> None:
+    site = signature.sites[0]
+    low = replace(site, scores={**site.scores, "affinity": -0.33})
+    drawing = signature_svg(replace(signature, sites=(low, site)))
+    assert ">-0.2</text>" in drawing
+    assert ">-0.2</text>" not in signature_svg(signature)
+
+
+@pytest.mark.parametrize("many", [1, 2, 13, 400])
+def test_an_axis_has_a_readable_number_of_labels(signature: Signature, many: int) -> None:
+    sites = tuple(replace(signature.sites[0], index=i) for i in range(many))
+    drawing = signature_svg(replace(signature, sites=sites))
+    assert 1 <= drawing.count('text-anchor="middle">') - 2 <= 13
