@@ -1,0 +1,98 @@
+"""The Python interface: ``signature`` and ``sites``, thin over :mod:`onnx_affscore.measure`."""
+
+from pathlib import Path
+from typing import Any
+
+from onnx_affscore.data.source import Data
+from onnx_affscore.graph.hints import input_hints
+from onnx_affscore.graph.locate import locate
+from onnx_affscore.graph.model import load, save
+from onnx_affscore.measure import Measurement, Progress, measure
+from onnx_affscore.options import Options
+from onnx_affscore.records import ActivationSite, Signature, Skipped
+from onnx_affscore.selection import Selection, parse_roles
+
+__all__ = ["instrumented", "signature", "sites"]
+
+
+def signature(
+    model: str | Path, data: Data = None, *, progress: Progress | None = None, **options: Any
+) -> Signature:
+    """Return the non-linearity signature of a model on data.
+
+    Parameters
+    ----------
+    model
+        Path of the ONNX file; it is never written to.
+    data
+        An array for a model with one input, a mapping of input names to arrays (rows are
+        samples), an iterable of such mappings, a specification as of ``--data``, or None for
+        made-up values.
+    progress
+        Called with the samples done and the total (None where it is not known).
+    **options
+        The fields of :class:`onnx_affscore.options.Options` (``samples``, ``batch_size``,
+        ``seed``, ``device``, ``covariance``, ...), and ``roles`` (comma-separated), ``include``
+        and ``exclude`` (regular expressions).
+
+    Raises
+    ------
+    NothingToScoreError
+        The model has no activation, or none is selected.
+    ModelError, DataError, RunError, OptionError
+        The model, the data, the runtime or an option are at fault; the message says how.
+
+    Notes
+    -----
+    Per activation, X and Y being its pooled inputs and outputs, (n, d) arrays,
+
+    .. math:: \\rho(X, Y) = 1 - W_2(T_{aff} X, Y) / \\sqrt{2 \\operatorname{Tr} \\Sigma_Y}
+
+    [1]_, definition 3.6. A constant side makes the score degenerate: null, with the reason.
+
+    References
+    ----------
+    .. [1] Bouniot et al., From Alexnet to Transformers, CVPR 2025, arXiv 2310.11439.
+    """
+    selection = Selection(
+        roles=parse_roles(options.pop("roles", None)),
+        include=options.pop("include", None),
+        exclude=options.pop("exclude", None),
+    )
+    return measure(model, data, options=Options(selection=selection, **options), progress=progress)
+
+
+def sites(model: str | Path) -> tuple[tuple[ActivationSite, ...], tuple[Skipped, ...]]:
+    """Return the activation sites of a model in execution order, and the skipped look-alikes.
+
+    Runs no data. Raises :class:`~onnx_affscore.errors.ModelError` where the file is no model.
+    """
+    loaded = load(model)
+    located = locate(loaded, input_hints(loaded.proto))
+    return located.sites, located.skipped
+
+
+def instrumented(
+    model: str | Path,
+    output: str | Path,
+    data: Data = None,
+    *,
+    roles: str | None = None,
+    **options: Any,
+) -> dict[str, tuple[str, ...]]:
+    """Write a copy of the model with its pooling taps; return the added outputs by tensor.
+
+    The copy has the model's opset, IR version, inputs, outputs and weights. Where the weights lie
+    in external files it must be written beside them. ``options`` are fields of
+    :class:`onnx_affscore.options.Options`.
+    """
+    chosen = Options(selection=Selection(roles=parse_roles(roles)), **options)
+    measurement = Measurement(model, chosen)
+    located = measurement.located()
+    _source, probed = measurement.probe(measurement.source(data), located)
+    tapped = measurement.instrumented(measurement.resolved(located, probed))
+    save(tapped.proto, output, like=measurement.model)
+    names: dict[str, tuple[str, ...]] = {}
+    for (tensor, _quantity), tap in tapped.taps.items():
+        names[tensor] = (*names.get(tensor, ()), *tap.fetches)
+    return names

@@ -1,0 +1,94 @@
+"""The command group, loaded lazily, and the one place where errors become exit codes."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn, final
+
+import click
+
+from onnx_affscore import __version__
+from onnx_affscore.errors import AffscoreError
+
+__all__ = ["run"]
+
+# name of the command: the module that holds it, as `command`
+_COMMANDS = {
+    "score": "onnx_affscore.cli.score",
+    "sites": "onnx_affscore.cli.sites",
+    "instrument": "onnx_affscore.cli.instrument",
+    "demo": "onnx_affscore.cli.demo",
+    "doctor": "onnx_affscore.cli.doctor",
+}
+_COULD_NOT_ANALYSE = 3
+_INTERRUPTED = 130
+
+
+@final
+class _LazyGroup(click.Group):
+    """Imports a command when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = import_module(module).command
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="onnx-affscore")
+def main() -> None:
+    """How non-linear is a trained network? One affinity score per activation of an ONNX model."""
+
+
+def run(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with the contract's code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    try:
+        code = main.main(
+            [a for a in arguments if a != "--debug"],
+            prog_name="onnx-affscore",
+            standalone_mode=False,
+        )
+    except Exception as exc:
+        if debug and not isinstance(exc, click.ClickException | click.Abort):
+            raise
+        sys.exit(_exit_code(exc))
+    except KeyboardInterrupt:
+        _say("interrupted")
+        sys.exit(_INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _exit_code(exc: Exception) -> int:
+    if isinstance(exc, click.exceptions.Exit):
+        return exc.exit_code
+    if isinstance(exc, click.Abort):
+        _say("interrupted")
+        return _INTERRUPTED
+    if isinstance(exc, click.ClickException):
+        exc.show()
+        return exc.exit_code
+    if isinstance(exc, AffscoreError):
+        _say(f"error: {exc}")
+        return exc.exit_code
+    if isinstance(exc, BrokenPipeError):  # the reader has gone: `onnx-affscore ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(exc, OSError):
+        _say(f"error: {exc.strerror or exc}{f': {exc.filename}' if exc.filename else ''}")
+        return _COULD_NOT_ANALYSE
+    _say(
+        f"error: internal error, {type(exc).__name__}: {exc}\n"
+        "this is a bug: run again with --debug and report what it prints"
+    )
+    return _COULD_NOT_ANALYSE
+
+
+def _say(text: Any) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,121 @@
+"""``score MODEL``: the signature of one model on data."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from onnx_affscore.cli.shared import DEBUG, MODEL, progress_bar, say_warnings
+
+__all__ = ["command"]
+
+_FILE = click.Path(dir_okay=False, allow_dash=True)
+_INCOMPLETE = 5
+
+
+def _batch_size(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int | None:
+    if value == "auto":
+        return None
+    if not value.isdigit() or int(value) < 1:
+        raise click.BadParameter(f"{value!r} is neither auto nor a positive number")
+    return int(value)
+
+
+@click.command(name="score", short_help="Score every activation of MODEL on data.")
+@MODEL
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="[INPUT=]SPEC",
+    help="x.npy, x.npz, a test_data_set folder, or random[:normal|uniform]; without it, synthetic input is made.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    help="Samples to use [default: 2048, or what the data has].",
+)
+@click.option(
+    "--batch-size", default="auto", show_default=True, callback=_batch_size, help="Samples a run."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="auto, cpu, cuda or cuda:N; cuda never falls back.",
+)
+@click.option(
+    "--threads", type=click.IntRange(0), default=0, help="Threads of ONNX Runtime [default: all]."
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Sites scored at a time."
+)
+@click.option(
+    "--pool",
+    type=click.Choice(["mean", "reference", "positions", "flatten"]),
+    default="mean",
+    show_default=True,
+)
+@click.option("--feature-axis", type=int, help="Overrules the axis found from the graph.")
+@click.option(
+    "--covariance",
+    type=click.Choice(
+        ["auto", "empirical", "ledoit-wolf", "ledoit-wolf-cc", "reference", "reference-lw"]
+    ),
+    default="auto",
+    show_default=True,
+)
+@click.option("--metrics", metavar="A,B", help="Companion metrics [default: all].")
+@click.option(
+    "--sparsity/--no-sparsity",
+    default=True,
+    show_default=True,
+    help="Count near-zero elements of full tensors.",
+)
+@click.option(
+    "--verify/--no-verify",
+    default=True,
+    show_default=True,
+    help="Compare the original outputs on the first batch.",
+)
+@click.option("--roles", metavar="A,B|all", help="Roles to score [default: hidden,gate,recurrent].")
+@click.option("--include", metavar="REGEX", help="Score only sites whose name it matches.")
+@click.option("--exclude", metavar="REGEX", help="Leave out sites whose name it matches.")
+@click.option(
+    "--custom-op-library",
+    "custom_operators",
+    multiple=True,
+    type=click.Path(exists=True),
+    help="A library of custom operators; it runs its own code.",
+)
+@click.option("--json", "json_file", type=_FILE, help="Write the signature, - is stdout.")
+@click.option("--csv", "csv_file", type=_FILE, help="Write a row per site.")
+@click.option("--html", "html_file", type=_FILE, help="Write a report page.")
+@click.option("--plot", "plot_file", type=_FILE, help="Write the plot: .png, .svg or .pdf.")
+@click.option("--output-dir", type=click.Path(file_okay=False), help="Write everything there.")
+@click.option("--strict", is_flag=True, help="Exit with 5 where a selected site has no score.")
+@click.option("--quiet", is_flag=True, help="No table, no warnings.")
+@click.option("--no-progress", is_flag=True, help="No progress bar.")
+@DEBUG
+def command(model: str, data: tuple[str, ...], **options: Any) -> int:
+    """Score every activation of MODEL on data: table on stdout, files on request."""
+    from onnx_affscore import api
+    from onnx_affscore.report import output, to_text
+
+    files = {n: options.pop(f"{n}_file") for n in ("json", "csv", "html", "plot")}
+    folder, strict = options.pop("output_dir"), options.pop("strict")
+    quiet, no_progress = options.pop("quiet"), options.pop("no_progress")
+    if options["metrics"] is not None:
+        options["metrics"] = tuple(m.strip() for m in options["metrics"].split(",") if m.strip())
+    with progress_bar(hidden=quiet or no_progress) as progress:
+        signature = api.signature(model, data or None, progress=progress, **options)
+    say_warnings(signature.warnings, hidden=quiet)
+    for name, path in files.items():
+        if path is not None:
+            suffix = Path(path).suffix.removeprefix(".") if name == "plot" else name
+            output.write_as(signature, suffix, path)
+    if folder is not None:
+        output.write_all(signature, folder)
+    if not quiet and "-" not in files.values():
+        click.echo(to_text(signature), nl=False)
+    return _INCOMPLETE if strict and output.incomplete(signature) else 0

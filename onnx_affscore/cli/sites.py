@@ -1,0 +1,34 @@
+"""``sites MODEL``: every activation and every skipped look-alike, without running data."""
+
+import click
+
+from onnx_affscore.cli.shared import DEBUG, MODEL
+
+__all__ = ["command"]
+
+
+@click.command(name="sites", short_help="List the activations of MODEL, and what was skipped.")
+@MODEL
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write the list, - is stdout.",
+)
+@DEBUG
+def command(model: str, json_file: str | None) -> int:
+    """List every activation site of MODEL and every skipped look-alike with its reason."""
+    from onnx_affscore import report
+    from onnx_affscore.errors import NothingToScoreError
+    from onnx_affscore.graph.hints import input_hints
+    from onnx_affscore.graph.locate import locate
+    from onnx_affscore.graph.model import load
+
+    loaded = load(model)
+    located = locate(loaded, input_hints(loaded.proto))
+    if json_file is not None:
+        listed = report.sites_to_dict(loaded.info, located.sites, located.skipped)
+        report.write(json_file, report.dumps(listed))
+    if json_file != "-":
+        click.echo(report.sites_text(located.sites, located.skipped), nl=False)
+    return 0 if located.sites else NothingToScoreError.exit_code

@@ -1,0 +1,78 @@
+"""Examine the installation: versions, execution providers that really start, clashing packages."""
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any, final
+
+__all__ = ["Examination", "examine"]
+
+# Distributions that all install into the folder `onnxruntime` and overwrite each other's files.
+_RUNTIMES = (
+    "onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino",
+    "onnxruntime-qnn", "onnxruntime-silicon",
+)  # fmt: skip
+_NEEDED = ("onnx", "numpy", "scipy", "click", "ml_dtypes")
+_EXTRAS = {"matplotlib": "plot", "pandas": "pandas"}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """Facts by name, and what is wrong, each problem with its cure."""
+
+    facts: Mapping[str, str]
+    providers: tuple[str, ...]
+    started: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data."""
+        return {
+            "facts": dict(self.facts),
+            "providers": {"built": list(self.providers), "started": list(self.started)},
+            "problems": list(self.problems),
+        }
+
+
+def examine() -> Examination:
+    """Look at the installed packages and start a session on every device they promise."""
+    problems: list[str] = []
+    runtimes = {n: v for n in _RUNTIMES if (v := _version(n)) is not None}
+    facts = {
+        "onnx-affscore": _version("onnx-affscore") or "not installed (running from a checkout)",
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "runtime package": ", ".join(f"{n} {v}" for n, v in runtimes.items()) or "none",
+    }
+    for name in _NEEDED:
+        facts[name] = _version(name) or "missing"
+    for name, extra in _EXTRAS.items():
+        facts[name] = _version(name) or f"not installed (pip install 'onnx-affscore[{extra}]')"
+    if len(runtimes) > 1:
+        problems.append(
+            f"{' and '.join(runtimes)} are both installed and overwrite each other's files:"
+            f" pip uninstall -y {' '.join(runtimes)}, then install the one you want"
+        )
+    built, started = _providers(problems)
+    facts["providers built in"] = ", ".join(built) or "none"
+    facts["providers that start"] = ", ".join(started) or "none"
+    return Examination(facts, built, started, tuple(problems))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _providers(problems: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    try:
+        from onnx_affscore.run.starting import built_and_started
+    except ImportError as exc:
+        problems.append(f"ONNX Runtime cannot be imported ({exc}): install onnxruntime again")
+        return (), ()
+    return built_and_started()

@@ -1,0 +1,52 @@
+"""The knobs of a measurement, checked as soon as they are set."""
+
+from dataclasses import dataclass, field
+from typing import final
+
+from onnx_affscore.errors import OptionError
+from onnx_affscore.selection import Selection
+
+__all__ = ["COVARIANCES", "POOLS", "Options"]
+
+COVARIANCES = ("auto", "empirical", "ledoit-wolf", "ledoit-wolf-cc", "reference", "reference-lw")
+POOLS = ("mean", "reference", "positions", "flatten")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Everything about a measurement but the model and the data; defaults are the contract's.
+
+    ``batch_size`` None chooses one; ``threads`` 0 leaves it to ONNX Runtime; ``jobs`` scores so
+    many sites at a time. These three do not change results beyond rounding. ``sparsity`` False
+    leaves out the taps that need every element of every tensor.
+    """
+
+    samples: int | None = None
+    batch_size: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    threads: int = 0
+    jobs: int = 1
+    pool: str = "mean"
+    feature_axis: int | None = None
+    covariance: str = "auto"
+    verify: bool = True
+    sparsity: bool = True
+    metrics: tuple[str, ...] | None = None
+    selection: Selection = field(default_factory=Selection)
+    custom_operators: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse values that no option takes."""
+        _one_of("covariance", self.covariance, COVARIANCES)
+        _one_of("pool", self.pool, POOLS)
+        for name, least in (("samples", 1), ("batch_size", 1), ("threads", 0), ("jobs", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise OptionError(f"{name} is {value}; wanted at least {least}")
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise OptionError(f"no {name} {value!r}; wanted one of {', '.join(known)}")

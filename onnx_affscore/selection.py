@@ -1,0 +1,76 @@
+"""Which sites are scored: by role, by name, and what happens to a model that has only heads."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import final
+
+from onnx_affscore.errors import OptionError
+from onnx_affscore.records import ActivationSite, Role
+
+__all__ = ["DEFAULT_ROLES", "Selection", "parse_roles"]
+
+DEFAULT_ROLES = (Role.HIDDEN, Role.GATE, Role.RECURRENT)
+# Not elementwise: their columns depend on one another, so they are never scored in place of others.
+_NORMALISING = ("Softmax", "LogSoftmax")
+
+
+def parse_roles(text: str | None) -> tuple[Role, ...] | None:
+    """Return the roles of a comma-separated list, ``all`` for all; None stays None (the default).
+
+    Raises :class:`OptionError` for an unknown role.
+    """
+    if text is None:
+        return None
+    if text == "all":
+        return tuple(Role)
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    unknown = [n for n in names if n not in set(Role)]
+    if unknown or not names:
+        raise OptionError(
+            f"no role {', '.join(map(repr, unknown)) or repr(text)};"
+            f" wanted some of {', '.join(Role)}, or all"
+        )
+    return tuple(Role(n) for n in names)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The sites to score: roles (None: the default ones), and patterns searched in names."""
+
+    roles: tuple[Role, ...] | None = None
+    include: str | None = None
+    exclude: str | None = None
+
+    def apply(self, sites: Sequence[ActivationSite]) -> tuple[ActivationSite, ...]:
+        """Return all sites, those not selected with the reason why they stay unscored.
+
+        Under the default roles, a model whose only elementwise activations are heads has these
+        scored: a network cut behind its last activation is still a network.
+        """
+        include, exclude = _pattern(self.include), _pattern(self.exclude)
+        roles = set(self.roles or DEFAULT_ROLES)
+        if self.roles is None and not any(s.role in roles for s in sites):
+            roles.add(Role.HEAD)
+            plain = [s for s in sites if s.activation not in _NORMALISING]
+        else:
+            plain = list(sites)
+        chosen = []
+        for site in sites:
+            reason = site.unscored
+            if reason is None and (site.role not in roles or site not in plain):
+                reason = "role"
+            if reason is None and include is not None and not include.search(site.name):
+                reason = "not included"
+            if reason is None and exclude is not None and exclude.search(site.name):
+                reason = "excluded"
+            chosen.append(replace(site, unscored=reason))
+        return tuple(chosen)
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    try:
+        return None if text is None else re.compile(text)
+    except re.error as exc:
+        raise OptionError(f"{text!r} is no regular expression: {exc}") from exc
