@@ -18,6 +18,7 @@ __all__ = [
     "ActivationSite",
     "Array",
     "Batch",
+    "Derived",
     "FeatureSample",
     "FloatArray",
     "InputHint",
@@ -188,6 +189,22 @@ class Tap:
     key: str
     fetches: tuple[str, ...]
     read: Callable[[Mapping[str, Array], int], Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A tensor that no operator puts out, computed outside the graph from tensors that exist.
+
+    ``compute`` takes the fetched arrays by name and returns samples by positions by features,
+    (n, s, d); a masked array where some positions are padding. ``dtype`` is the type of the
+    tensors that it is computed from.
+    """
+
+    name: str
+    fetches: tuple[str, ...]
+    compute: Callable[[Mapping[str, Array]], Array]
+    features: int
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)
