@@ -1,0 +1,99 @@
+"""The records of models/manifest.toml, and the only code that writes that file."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["MODELS", "Data", "Entry", "Site", "record_data", "record_model"]
+
+MODELS = Path(__file__).parents[2] / "models"
+MANIFEST = MODELS / "manifest.toml"
+HEAD = "# Written by tools/zoo; do not edit. Sites are derived from the architectures.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One activation a correct analysis reports: its family, its role, its width."""
+
+    activation: str
+    role: str
+    features: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of one model file; ``accuracy`` is measured on the test part."""
+
+    file: str
+    framework: str
+    framework_version: str
+    exporter: str
+    exporter_version: str
+    opset: int
+    script: str
+    seed: int
+    accuracy: float
+    input: str
+    output: str
+    licence: str
+    expected_sites: tuple[Site, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What is known of the data file."""
+
+    file: str
+    licence: str
+    origin: str
+    seed: int
+
+
+def record_data(data: Data) -> None:
+    """Put the data file into the manifest."""
+    manifest = _read()
+    _write({**manifest, "data": _hashed(asdict(data))})
+
+
+def record_model(name: str, entry: Entry) -> None:
+    """Put one model into the manifest, in place of what it held under that name."""
+    manifest = _read()
+    models = {**manifest.get("models", {}), name: _hashed(asdict(entry))}
+    _write({**manifest, "models": models})
+
+
+def _hashed(table: dict[str, Any]) -> dict[str, Any]:
+    digest = hashlib.sha256((MODELS / table["file"]).read_bytes()).hexdigest()
+    return {"file": table.pop("file"), "sha256": digest, **table}
+
+
+def _read() -> dict[str, Any]:
+    return tomllib.loads(MANIFEST.read_text("utf-8")) if MANIFEST.exists() else {}
+
+
+def _write(manifest: Mapping[str, Any]) -> None:
+    models = manifest.get("models", {})
+    tables = [_table("data", manifest["data"])]
+    tables += [_table(f"models.{name}", models[name]) for name in sorted(models)]
+    MANIFEST.write_text("\n".join([HEAD, *tables]), "utf-8")
+
+
+def _table(name: str, values: Mapping[str, Any]) -> str:
+    lines = [f"{key} = {_value(value)}" for key, value in values.items()]
+    return "\n".join([f"[{name}]", *lines, ""])
+
+
+def _value(value: object) -> str:
+    match value:
+        case str() | int() | float():
+            return json.dumps(value, ensure_ascii=False)  # these three are spelt alike in TOML
+        case Mapping():
+            return "{" + ", ".join(f"{key} = {_value(v)}" for key, v in value.items()) + "}"
+        case Sequence():
+            return "[\n" + "".join(f"  {_value(item)},\n" for item in value) + "]"
+        case _:
+            raise TypeError(f"found a {type(value).__name__}, wanted a string, number or table")
