@@ -90,7 +90,7 @@ def instrumented(
     measurement = Measurement(model, chosen)
     located = measurement.located()
     _source, probed = measurement.probe(measurement.source(data), located)
-    tapped = measurement.instrumented(measurement.resolved(located, probed))
+    tapped = measurement.instrumented(located, measurement.resolved(located, probed))
     save(tapped.proto, output, like=measurement.model)
     names: dict[str, tuple[str, ...]] = {}
     for (tensor, _quantity), tap in tapped.taps.items():

@@ -36,8 +36,14 @@ class FeatureStore:
         """Take in the outputs of one run of ``samples`` samples, of which ``kept`` are real."""
         for key, tap in self._taps.items():
             rows = tap.read({name: fetched[name] for name in tap.fetches}, samples)
+            if not rows.size:
+                continue  # a branch that this batch did not take
             per_sample = rows.shape[0] // samples
             self._rows[key].append(rows[: kept * per_sample].astype(np.float64))
+
+    def reached(self, site: ActivationSite) -> bool:
+        """Whether any batch came through an activation (it may lie in a branch)."""
+        return bool(self._rows[site.input, "features"] and self._rows[site.output, "features"])
 
     def paired(self, site: ActivationSite) -> PairedSample:
         """Return the rows before and after one activation."""

@@ -34,7 +34,7 @@ from onnx_affscore.records import (
     Status,
 )
 from onnx_affscore.run.batching import automatic_size, first, padded
-from onnx_affscore.run.probe import Probe, probe
+from onnx_affscore.run.probe import Exposures, Probe, probe
 from onnx_affscore.run.session import Session, runtime_versions
 from onnx_affscore.run.starting import start_device
 from onnx_affscore.run.verify import Verdict, verify
@@ -94,13 +94,13 @@ class Measurement:
 
     def probe(self, source: DataSource, located: Located) -> tuple[DataSource, Probe]:
         """Run the model on a sample or two to learn shapes, types and what the batch does."""
-        exposed = expose(self.model.proto, _tensors(located.sites))
+        exposed = expose(self.model.proto, _tensors(located.sites), located.places)
         session = self.session(exposed.proto)
         outputs = tuple(exposed.shapes.values())
         source = first_that_runs(source, lambda batch: session.run(outputs, batch.feeds))
         return source, probe(
             session,
-            exposed.shapes,
+            Exposures(exposed.shapes, exposed.dtypes, exposed.stacked),
             lambda n: first(source.batches(n), n),
             fixed=fixed_batch(self.hints),
         )
@@ -114,11 +114,12 @@ class Measurement:
             forced_feature_axis=self.options.feature_axis,
         )
 
-    def instrumented(self, resolved: Resolved) -> Instrumented:
+    def instrumented(self, located: Located, resolved: Resolved) -> Instrumented:
         """Return the model with its taps."""
         return instrument(
             self.model.proto,
             resolved.layouts,
+            places=located.places,
             pool=self.options.pool,
             sparsity=self.options.sparsity,
             seed=self.options.seed,
@@ -131,7 +132,7 @@ class Measurement:
         _check_selected(located.sites)
         source, probed = self.probe(self.source(data), located)
         resolved = self.resolved(located, probed)
-        tapped = self.instrumented(resolved)
+        tapped = self.instrumented(located, resolved)
         session, size = self.session(tapped.proto), self._batch_size(probed)
         store, fingerprint = FeatureStore(tapped.taps, resolved.layouts), Fingerprint(self.hints)
         ready = time.perf_counter()
@@ -215,6 +216,8 @@ class Measurement:
         def score(site: ActivationSite) -> ScoredSite:
             if site.unscored is not None:
                 return ScoredSite.of(site, _no_score(site.unscored))
+            if not store.reached(site):
+                return ScoredSite.of(site, _no_score("no batch of the data reached it"))
             sample = store.paired(site)
             return ScoredSite.of(
                 site,

@@ -132,13 +132,15 @@ class TensorLayout:
 
     ``sample_axis`` counts samples, or a multiple of them (windows, heads), batch-major; None
     where one run of the model is one sample. ``feature_axis`` is None where the tensor has no
-    features: one column.
+    features: one column. The first ``stacked`` axes count the iterations of loops that the tensor
+    lies in: they exist only outside the loop.
     """
 
     dtype: str
     rank: int
     sample_axis: int | None
     feature_axis: int | None
+    stacked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ class ProbedTensor:
     """What a probe run showed of a tensor.
 
     ``shape`` with ``samples`` samples; ``larger`` with ``growth`` times as many, None where the
-    model takes one batch size only.
+    model takes one batch size only. The first ``stacked`` axes count iterations of loops.
     """
 
     dtype: str
@@ -154,6 +156,7 @@ class ProbedTensor:
     samples: int
     larger: tuple[int, ...] | None = None
     growth: int = 2
+    stacked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def _fit_leaky(f: Curve) -> Parameters | None:
 
 def _fit_prelu(f: Curve) -> Parameters | None:
     slope = -_at(f, -1.0)
-    return {"slope": slope} if _between(slope, -1e3, 1e3) and slope not in (0.0, 1.0) else None
+    return {"slope": slope} if _between(slope, -0.999, 1e3) and slope not in (0.0, 1.0) else None
 
 
 def prelu(x: FloatArray, slope: float) -> FloatArray:

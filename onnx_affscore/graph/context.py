@@ -7,7 +7,7 @@ from typing import final
 import onnx
 
 from onnx_affscore.graph.operators import STRUCTURAL, is_elementwise
-from onnx_affscore.graph.view import GraphView, kind
+from onnx_affscore.graph.view import GraphView, kind, subgraphs
 from onnx_affscore.records import Role
 
 __all__ = ["REDUCTIONS", "WEIGHTED", "Context"]
@@ -46,26 +46,48 @@ _PASSING = frozenset({*STRUCTURAL, "Identity", "Cast", "Dropout", "Expand", "Til
 class Context:
     """Answers questions about the neighbourhood of tensors in one view."""
 
-    def __init__(self, view: GraphView) -> None:
+    def __init__(
+        self, view: GraphView, around: "Context | None" = None, node: onnx.NodeProto | None = None
+    ) -> None:
+        """``around`` and ``node``: the context and the node that hold a subgraph's view."""
         self.view = view
+        self._around = around
+        self._node = node
 
     @cached_property
     def from_data(self) -> frozenset[str]:
         """Tensors whose values depend on an input's values, not on shapes alone."""
-        return self._forward(self.view.inputs, stops=lambda n: n.op_type in ("Shape", "Size"))
+        starts = {*self.view.inputs}
+        if self._around is not None:
+            starts |= self.view.captured & self._around.from_data
+        return self._forward(starts, stops=lambda n: n.op_type in ("Shape", "Size"))
 
     @cached_property
     def behind_weights(self) -> frozenset[str]:
-        """Tensors that some weighted operator leads to."""
-        starts = [o for n in self.view.nodes if kind(n) in WEIGHTED for o in n.output]
+        """Tensors that some weighted operator leads to; those carried by a loop may be."""
+        starts = {o for n in self.view.nodes if _weighted(n) for o in n.output}
+        if self._around is not None and self._node is not None:
+            starts |= self.view.captured & self._around.behind_weights
+            if any(n in self._around.behind_weights for n in self._node.input) or (
+                starts and self._repeats
+            ):
+                starts |= set(self.view.inputs)
         return self._forward(starts)
+
+    @property
+    def _repeats(self) -> bool:
+        return self._node is not None and self._node.op_type in ("Loop", "Scan")
 
     @cached_property
     def before_weights(self) -> frozenset[str]:
         """Tensors that lead to some weighted operator."""
         found: set[str] = set()
+        if self._around is not None and self._node is not None:
+            feeds = any(o in self._around.before_weights for o in self._node.output)
+            if feeds or (self._repeats and any(_weighted(n) for n in self.view.nodes)):
+                found |= self.view.outputs
         for node in reversed(self.view.nodes):
-            if kind(node) in WEIGHTED or any(o in found for o in node.output):
+            if _weighted(node) or any(o in found for o in node.output):
                 found.update(n for n in node.input if n)
         return frozenset(found)
 
@@ -119,7 +141,16 @@ class Context:
                     if name and name not in seen:
                         seen.add(name)
                         pending.append(name)
-        return reached
+        return reached and self._is_head_outside(seen)
+
+    def _is_head_outside(self, names: set[str]) -> bool:
+        """Whether a subgraph's outputs go nowhere but to a head; a loop carries them on."""
+        if self._around is None or self._node is None:
+            return True
+        if self._repeats:
+            return False
+        places = [i for i, o in enumerate(self.view.graph.output) if o.name in names]
+        return all(self._around.is_head(self._node.output[i]) for i in places)
 
     def _uses(self, output: str) -> Iterable[tuple[str, onnx.NodeProto]]:
         """Consumers of a tensor, looking through operators that only pass it on."""
@@ -158,3 +189,10 @@ class Context:
             if node is None or not (kind(node) in _PASSING or is_elementwise(kind(node))):
                 return name
         return output
+
+
+def _weighted(node: onnx.NodeProto) -> bool:
+    """Whether a node, or one inside it, holds weights."""
+    if kind(node) in WEIGHTED:
+        return True
+    return any(_weighted(inner) for _, graph in subgraphs(node) for inner in graph.node)

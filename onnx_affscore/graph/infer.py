@@ -7,7 +7,7 @@ from typing import final
 
 import onnx
 
-__all__ = ["TypeInfo", "dtype_name", "infer_types"]
+__all__ = ["TypeInfo", "dtype_name", "infer", "types_of"]
 
 # Weights above this many elements are handed to inference without their values.
 _LARGEST_VALUE = 1024
@@ -32,18 +32,21 @@ def dtype_name(element: int) -> str | None:
         return None
 
 
-def infer_types(proto: onnx.ModelProto) -> Mapping[str, TypeInfo]:
-    """Return what ONNX shape inference finds for the tensors of the main graph.
+def infer(proto: onnx.ModelProto) -> onnx.GraphProto:
+    """Return the main graph with what ONNX shape inference adds to it, subgraphs included.
 
     Never fails: what cannot be inferred (custom operators, invalid files) is left out. Weights
     are replaced by their declared types first, so that a large model is not copied.
     """
     light = _without_weights(proto)
     try:
-        inferred = onnx.shape_inference.infer_shapes(light, data_prop=True)
+        return onnx.shape_inference.infer_shapes(light, data_prop=True).graph
     except Exception:  # noqa: BLE001 - inference raises whatever its C++ code throws
-        inferred = light
-    graph = inferred.graph
+        return light.graph
+
+
+def types_of(graph: onnx.GraphProto) -> Mapping[str, TypeInfo]:
+    """Return the types that a graph states of its own tensors."""
     types = {t.name: TypeInfo(dtype_name(t.data_type), tuple(t.dims)) for t in graph.initializer}
     for value in (*graph.input, *graph.value_info, *graph.output):
         info = _type_info(value)

@@ -16,7 +16,7 @@ from onnx_affscore.graph.operators import is_elementwise
 from onnx_affscore.graph.view import GraphView, attributes, kind
 from onnx_affscore.records import InputHint
 
-__all__ = ["Layouts", "feature_axis", "sample_axis"]
+__all__ = ["Layouts", "default_feature_axis", "feature_axis", "sample_axis"]
 
 Letters: TypeAlias = str
 Rule: TypeAlias = "Callable[[Layouts, onnx.NodeProto, dict[str, object]], Letters | None]"
@@ -32,17 +32,30 @@ def feature_axis(letters: Letters | None) -> int | None:
     return letters.rindex("C") if letters and "C" in letters else None
 
 
+def default_feature_axis(rank: int) -> int | None:
+    """Return the feature axis of a tensor of which only the rank is known."""
+    return {0: None, 1: 0, 2: 1, 3: 2}.get(rank, 1)
+
+
+def input_letters(hints: Sequence[InputHint]) -> dict[str, Letters]:
+    """Return the letters of a model's inputs, as far as their shapes are declared."""
+    return {
+        hint.spec.name: _input_letters(hint.spec.shape, hint.sample_axis)
+        for hint in hints
+        if hint.spec.shape is not None
+    }
+
+
 @final
 class Layouts:
-    """The letters of every tensor of a view, as far as the table carries them."""
+    """The letters of every tensor of a view, as far as the table carries them.
 
-    def __init__(self, view: GraphView, hints: Sequence[InputHint]) -> None:
+    ``known`` are the letters of the graph's inputs, and of what it captures from around it.
+    """
+
+    def __init__(self, view: GraphView, known: Mapping[str, Letters]) -> None:
         self.view = view
-        self._letters: dict[str, Letters] = {}
-        for hint in hints:
-            shape = hint.spec.shape
-            if shape is not None:
-                self._letters[hint.spec.name] = _input_letters(shape, hint.sample_axis)
+        self._letters: dict[str, Letters] = dict(known)
         for node in view.nodes:
             letters = self._follow(node)
             if letters is None:
@@ -59,6 +72,31 @@ class Layouts:
     def set(self, name: str, letters: Letters) -> None:
         """Give a tensor its letters (an operator whose outputs differ in layout)."""
         self._letters[name] = letters
+
+    def inside(self, node: onnx.NodeProto, graph: GraphView) -> dict[str, Letters]:
+        """Return the letters that a subgraph of ``node`` starts with.
+
+        What it captures keeps its letters; a Loop's carried values and a Scan's states have those
+        of their initial values, a Scan's slices those of the sequence less the scanned axis.
+        """
+        known = {n: f for n in graph.captured if (f := self._letters.get(n)) is not None}
+        formal = [i.name for i in graph.graph.input]
+        if node.op_type == "Loop":
+            pairs = zip(formal[2:], node.input[2:], strict=False)
+            known |= {n: f for n, outer in pairs if (f := self._letters.get(outer)) is not None}
+        elif node.op_type == "Scan":
+            attrs = attributes(node)
+            scanned = int(attrs.get("num_scan_inputs", 0))
+            axes = attrs.get("scan_input_axes") or [0] * scanned
+            states = len(formal) - scanned
+            for i, (name, outer) in enumerate(zip(formal, node.input, strict=False)):
+                letters = self._letters.get(outer)
+                if letters is not None and i >= states:
+                    axis = axes[i - states] % len(letters)
+                    letters = letters[:axis] + letters[axis + 1 :]
+                if letters is not None:
+                    known[name] = letters
+        return known
 
     def of(self, node: onnx.NodeProto, index: int = 0) -> Letters | None:
         """Return the letters of a node's input, None where it has none or they are unknown."""

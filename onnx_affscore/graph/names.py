@@ -33,9 +33,9 @@ def module_path(nodes: Sequence[onnx.NodeProto], output: str) -> tuple[str, str]
     paths = [p for p in (_scope_of(n) or _node_path(n) for n in nodes) if p]
     shared = _shared(paths)
     if not shared:
-        shared = [nodes[-1].name or output] if nodes else [output]
-    shared = _collapsed(shared)
-    return printable(".".join(shared)), printable(".".join(shared[:-1]))
+        return printable(nodes[-1].name or output if nodes else output), ""
+    name = ".".join(_collapsed(shared))
+    return printable(name), printable(name.rpartition(".")[0])
 
 
 def unique(names: Iterable[str]) -> list[str]:

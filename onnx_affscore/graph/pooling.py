@@ -25,31 +25,36 @@ _KEPT_POSITIONS = 16
 def reader(layout: TensorLayout, pool: str, seed: int) -> tuple[list[int], Read]:
     """Return the axes to average inside the graph, and what to do with the fetched array.
 
+    Axes that count iterations of a loop are averaged outside; inside, axes count from behind them.
     Raises :class:`OptionError` for a pooling that is not in the table.
     """
     if pool not in POOLINGS:
         raise OptionError(f"no pooling {pool!r}; wanted one of {', '.join(sorted(POOLINGS))}")
     axes, rows = POOLINGS[pool](layout, seed)
+    outside = tuple(a for a in axes if a < layout.stacked)
 
     def read(fetched: Mapping[str, Array], samples: int) -> Array:
         (array,) = fetched.values()
-        return rows(np.asarray(array), samples)
+        if array.size == 0:  # its branch did not run, or its loop made no turn
+            return np.empty((0, 1))
+        wide = np.asarray(array)
+        return rows(np.mean(wide, axis=outside) if outside else wide, samples)
 
-    return axes, read
+    return [a - layout.stacked for a in axes if a >= layout.stacked], read
 
 
 def raw_reader(
-    layout: TensorLayout, pool: str, seed: int, *, of: Callable[[Array], Array] = np.asarray
+    layout: TensorLayout, pool: str, seed: int, *, of: Callable[[Array], Array] = np.asanyarray
 ) -> Read:
     """Return what makes rows of a whole fetched tensor, averaging outside the graph.
 
-    ``of`` is applied to the elements first.
+    ``of`` is applied to the elements first. Masked elements do not count.
     """
     axes, rows = POOLINGS[pool](layout, seed)
 
     def read(fetched: Mapping[str, Array], samples: int) -> Array:
         (array,) = fetched.values()
-        values = of(np.asarray(array).astype(np.float64))
+        values = of(np.asanyarray(array).astype(np.float64))
         return rows(np.mean(values, axis=tuple(axes)) if axes else values, samples)
 
     return read

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import final
 
-from onnx_affscore.graph.layout import feature_axis, sample_axis
-from onnx_affscore.graph.locate import Located, default_feature_axis
+from onnx_affscore.graph.layout import default_feature_axis, feature_axis, sample_axis
+from onnx_affscore.graph.locate import Located
+from onnx_affscore.graph.search import NORMALISING
 from onnx_affscore.records import ActivationSite, ProbedTensor, TensorLayout
 
 __all__ = ["Resolved", "resolve"]
@@ -36,12 +37,15 @@ def resolve(
     layouts: dict[str, TensorLayout] = {}
     sites = []
     for site in located.sites:
-        x, y = probed.get(site.input), probed.get(site.output)
+        x, y = (
+            probed.get(name) or _from_graph(name, located, batched)
+            for name in (site.input, site.output)
+        )
         reason = site.unscored or _unusable(x) or _unusable(y)
         if reason is None and x is not None and y is not None:
             ly = _layout(site, site.output, y, located, batched, forced_feature_axis)
             lx = _layout(site, site.input, x, located, batched, forced_feature_axis, like=ly)
-            reason = _mismatch(x, lx, y, ly)
+            reason = _mismatch(x, lx, y, ly) or _conflict(site, lx, ly, layouts)
             if reason is None:
                 layouts[site.output], layouts[site.input] = ly, lx
             site = replace(  # noqa: PLW2901 - the settled version of the same site
@@ -53,11 +57,34 @@ def resolve(
 
 def _unusable(tensor: ProbedTensor | None) -> str | None:
     if tensor is None:
-        return "the tensor is not computed in the main graph"
+        return "the data did not reach it: its branch or loop did not run"
     if tensor.dtype not in ("float16", "float32", "float64", "bfloat16"):
         return f"the tensor holds {tensor.dtype}, not floating-point numbers"
+    if tensor.stacked and 0 in tensor.shape[: tensor.stacked]:
+        return "the data did not reach it: its loop made no turn"
     if 0 in tensor.shape:
         return f"the tensor is empty, its shape is {list(tensor.shape)}"
+    return None
+
+
+def _from_graph(name: str, located: Located, batched: bool) -> ProbedTensor | None:
+    """What inference knows of a tensor in a branch that the probe did not take."""
+    place, letters = located.places.get(name), located.letters.get(name)
+    if not batched or place is None or letters is None or sample_axis(letters) is None:
+        return None
+    ones = (1,) * len(letters)
+    larger = tuple(2 if letter == "N" else 1 for letter in letters)
+    loops = (1,) * place.loops
+    return ProbedTensor(place.dtype, loops + ones, 1, loops + larger, stacked=place.loops)
+
+
+def _conflict(
+    site: ActivationSite, lx: TensorLayout, ly: TensorLayout, taken: Mapping[str, TensorLayout]
+) -> str | None:
+    """A tensor is tapped once: two sites cannot read it along different axes."""
+    for name, layout in ((site.input, lx), (site.output, ly)):
+        if taken.get(name, layout) != layout:
+            return f"{name!r} is already read along feature axis {taken[name].feature_axis}"
     return None
 
 
@@ -72,21 +99,25 @@ def _layout(
 ) -> TensorLayout:
     rank = len(tensor.shape)
     letters = located.letters.get(name)
+    if letters is not None:
+        letters = "S" * tensor.stacked + letters
     known = letters if letters is not None and len(letters) == rank else None
     if forced is not None and -rank <= forced < rank:
         feature: int | None = forced % rank
-    elif site.activation in ("Softmax", "LogSoftmax") and site.feature_axis is not None:
-        feature = site.feature_axis
+    elif site.activation in NORMALISING and site.feature_axis is not None:
+        feature = site.feature_axis + tensor.stacked
     elif feature_axis(known) is not None:
         feature = feature_axis(known)
     elif like is not None and like.rank == rank:
         feature = like.feature_axis
     else:
-        feature = site.feature_axis if site.feature_axis is not None else default_feature_axis(rank)
+        within = rank - tensor.stacked
+        guess = site.feature_axis if site.feature_axis is not None else default_feature_axis(within)
+        feature = None if guess is None else guess + tensor.stacked
     sample = _sample(tensor, known, batched)
     if feature == sample:
         feature = None
-    return TensorLayout(tensor.dtype, rank, sample, feature)
+    return TensorLayout(tensor.dtype, rank, sample, feature, tensor.stacked)
 
 
 def _sample(tensor: ProbedTensor, letters: str | None, batched: bool) -> int | None:

@@ -1,6 +1,8 @@
 """An index over one graph: who produces and who consumes a tensor, what is constant, its types."""
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
@@ -14,7 +16,7 @@ from onnx_affscore.graph.model import external_location
 from onnx_affscore.graph.operators import evaluate_operator, is_elementwise
 from onnx_affscore.records import Array
 
-__all__ = ["GraphView", "attributes", "kind", "subgraphs"]
+__all__ = ["GraphView", "Step", "attributes", "kind", "reads", "subgraphs"]
 
 # Constants above this many elements are weights: nothing here needs their values.
 _LARGEST_CONSTANT = 1 << 16
@@ -39,19 +41,39 @@ def subgraphs(node: onnx.NodeProto) -> list[tuple[str, onnx.GraphProto]]:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step into a subgraph: the control-flow node's place in the file's order, and which."""
+
+    node: int
+    attribute: str
+
+
+@final
 class GraphView:
     """Read-only index of a graph; nodes are in a topological order that keeps the file's.
 
     ``types`` holds what shape inference found. Names used inside a subgraph count as consumed by
-    the control-flow node that holds it.
+    the control-flow node that holds it. The view of a subgraph has a ``parent`` and a ``path`` of
+    steps that leads to it from the main graph; names that it does not define are its parent's.
     """
 
     def __init__(
-        self, graph: onnx.GraphProto, *, types: Mapping[str, TypeInfo], folder: Path
+        self,
+        graph: onnx.GraphProto,
+        *,
+        types: Mapping[str, TypeInfo],
+        folder: Path,
+        parent: "GraphView | None" = None,
+        path: tuple[Step, ...] = (),
+        label: str = "",
     ) -> None:
         self.graph = graph
-        self.types = types
-        self._folder = folder
+        self.types: Mapping[str, TypeInfo] = (
+            types if parent is None else ChainMap(dict(types), dict(parent.types))
+        )
+        self.folder = folder
+        self.parent, self.path, self.label = parent, path, label
         self.initializers = {t.name: t for t in graph.initializer} | {
             t.values.name: t for t in graph.sparse_initializer
         }
@@ -64,7 +86,7 @@ class GraphView:
             for name in node.output:
                 if name:
                     self.producer[name] = position
-            for name in sorted(_reads(node)):
+            for name in sorted(reads(node)):
                 self.consumers.setdefault(name, []).append(position)
         self._constants: dict[str, Array | None] = {}
 
@@ -78,7 +100,7 @@ class GraphView:
             if position not in seen:
                 seen.add(position)
                 pending += [
-                    self.producer[n] for n in _reads(self.nodes[position]) if n in self.producer
+                    self.producer[n] for n in reads(self.nodes[position]) if n in self.producer
                 ]
         return frozenset(seen)
 
@@ -113,12 +135,30 @@ class GraphView:
         """
         if name not in self._constants:
             self._constants[name] = None  # ends the recursion in a cyclic graph
-            self._constants[name] = self._fold(name)
+            if self.parent is not None and not self.defines(name):
+                self._constants[name] = self.parent.constant(name)
+            else:
+                self._constants[name] = self._fold(name)
         return self._constants[name]
+
+    def defines(self, name: str) -> bool:
+        """Whether a tensor is made in this graph or comes in by name, not from the graph around."""
+        return name in self.producer or name in self.initializers or name in self.inputs
+
+    @property
+    def captured(self) -> frozenset[str]:
+        """Tensors of the graphs around this one that its nodes read."""
+        return frozenset(n for node in self.nodes for n in reads(node) if not self.defines(n))
+
+    def key(self, name: str) -> str:
+        """Return a name for a tensor that is unique in the whole model."""
+        return f"{self.label}::{name}" if self.path else name
 
     def is_constant(self, name: str) -> bool:
         """Whether a tensor is an initialiser or follows from constants alone."""
-        return name in self.initializers or self.constant(name) is not None
+        if name in self.initializers or self.constant(name) is not None:
+            return True
+        return self.parent is not None and not self.defines(name) and self.parent.is_constant(name)
 
     def _fold(self, name: str) -> Array | None:
         if name in self.initializers:
@@ -151,7 +191,7 @@ class GraphView:
             return None
         try:
             external = external_location(tensor) is not None
-            return numpy_helper.to_array(tensor, str(self._folder) if external else "")
+            return numpy_helper.to_array(tensor, str(self.folder) if external else "")
         except (ValueError, TypeError, OSError, onnx.checker.ValidationError):
             return None
 
@@ -173,14 +213,14 @@ def _constant_value(node: onnx.NodeProto) -> Array | None:
     return None
 
 
-def _reads(node: onnx.NodeProto) -> set[str]:
-    """Names that a node reads, those its subgraphs capture included."""
+def reads(node: onnx.NodeProto) -> set[str]:
+    """Return the names that a node reads, those its subgraphs capture included."""
     names = {n for n in node.input if n}
     for _, graph in subgraphs(node):
         own = {i.name for i in graph.input} | {t.name for t in graph.initializer}
         inner: set[str] = {o.name for o in graph.output}
         for child in graph.node:
-            inner |= _reads(child)
+            inner |= reads(child)
             own |= set(child.output)
         names |= inner - own
     return names
@@ -194,7 +234,7 @@ def _sorted(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     nodes = list(graph.node)
     producer = {name: i for i, node in enumerate(nodes) for name in node.output if name}
     needs = [
-        {producer[n] for n in _reads(node) if n in producer and producer[n] != i}
+        {producer[n] for n in reads(node) if n in producer and producer[n] != i}
         for i, node in enumerate(nodes)
     ]
     if all(all(p < i for p in need) for i, need in enumerate(needs)):

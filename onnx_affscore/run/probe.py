@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, final
 
 from onnx_affscore.errors import RunError
 from onnx_affscore.records import Array, Batch, ProbedTensor
 
-__all__ = ["Probe", "Runner", "probe"]
+__all__ = ["Exposures", "Probe", "Runner", "probe"]
 
 
 class Runner(Protocol):
@@ -36,39 +36,61 @@ class Probe:
     batch_size: int | None
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Exposures:
+    """What to ask of an exposed model: the output that holds each tensor's shape.
+
+    ``dtypes`` are the types of tensors that the session does not state, ``stacked`` the number of
+    loops around each.
+    """
+
+    shapes: Mapping[str, str]
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+    stacked: Mapping[str, int] = field(default_factory=dict)
+
+
 def probe(
     session: Runner,
-    shapes: Mapping[str, str],
+    asked: Exposures,
     batch: Callable[[int], Batch | None],
     *,
     fixed: int | None,
 ) -> Probe:
     """Run the exposed model on a small batch and on one twice as large.
 
-    ``shapes`` names the output that holds each tensor's shape. ``batch(size)`` returns the first
-    ``size`` samples, None where there are not so many. ``fixed`` is the batch size that the
-    model's input declares. Raises :class:`RunError` where not even the smallest batch runs.
+    ``batch(size)`` returns the first ``size`` samples, None where there are not so many.
+    ``fixed`` is the batch size that the model's input declares. Tensors of a branch that did not
+    run are left out. Raises :class:`RunError` where not even the smallest batch runs.
     """
     small = batch(fixed or 1)
     if small is None:
         raise RunError(f"the model takes batches of {fixed or 1} samples and the data has fewer")
-    one = session.run(tuple(shapes.values()), small.feeds)
+    outputs = tuple(asked.shapes.values())
+    one = session.run(outputs, small.feeds)
     larger = batch(2 * small.size) if fixed is None else None
     two: Mapping[str, Array] | None = None
     if larger is not None:
         with suppress(RunError):  # the batch size is baked into the graph: no fault of anybody
-            two = session.run(tuple(shapes.values()), larger.feeds)
-    tensors = {
-        name: ProbedTensor(
-            session.types[name],
-            _shape(one[output]),
-            small.size,
-            None if two is None else _shape(two[output]),
-        )
-        for name, output in shapes.items()
-    }
+            two = session.run(outputs, larger.feeds)
+    tensors = {}
+    for name, output in asked.shapes.items():
+        stacked = asked.stacked.get(name, 0)
+        shape = _shape(one[output], stacked)
+        if shape is not None:
+            tensors[name] = ProbedTensor(
+                dtype=session.types.get(name) or asked.dtypes[name],
+                shape=shape,
+                samples=small.size,
+                larger=None if two is None else _shape(two[output], stacked),
+                stacked=stacked,
+            )
     return Probe(tensors, None if two is not None else small.size)
 
 
-def _shape(values: Array) -> tuple[int, ...]:
-    return tuple(int(v) for v in values)
+def _shape(values: Array, stacked: int) -> tuple[int, ...] | None:
+    """The shape that was read, with the loops' iterations in front; None where nothing ran."""
+    if values.size == 0:
+        return None
+    inner = values.reshape(-1, values.shape[-1])[0]
+    return (*values.shape[:stacked], *(int(v) for v in inner))
