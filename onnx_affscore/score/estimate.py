@@ -1,0 +1,175 @@
+"""Covariance estimates as roots: one table of what ``--covariance`` takes."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from scipy import linalg
+
+from onnx_affscore.records import FloatArray
+from onnx_affscore.score.factor import triangle
+from onnx_affscore.score.moments import Prepared, Side
+from onnx_affscore.score.psd import arithmetic_floor
+from onnx_affscore.score.shrinkage import constant_correlation, ledoit_wolf
+
+__all__ = ["COVARIANCES", "REFERENCE_RIDGE", "Estimate", "EstimatedPair"]
+
+REFERENCE_RIDGE: Final = 1e-6
+"""What the published code adds to both covariances, in squared units of the features."""
+
+LARGEST_RIDGE: Final = 1e200
+"""A ridge this far above every variance leaves nothing of them; beyond it squares overflow."""
+
+CHOLESKY_CONDITION: Final = 1e6
+"""Up to this condition number a Cholesky root of a formed covariance is good to 1e-10."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A covariance ``Σ = Rᵀ R`` by its ``root`` R (k, m) of full rank, and the rows it whitens.
+
+    ``whitened`` (n, k) has ``whitened · R = Xc``, as far as the range of Σ goes. ``basis`` (m, k),
+    given where directions were dropped, is an orthonormal basis of that range. ``trace`` is that
+    of Σ, ``floor`` the noise floor that was cut at, ``intensity`` that of the shrinkage.
+    """
+
+    root: FloatArray
+    whitened: FloatArray
+    centred: FloatArray
+    trace: float
+    basis: FloatArray | None = None
+    floor: float = 0.0
+    intensity: float | None = None
+
+    @property
+    def compact_root(self) -> FloatArray:
+        """The root in the basis of its range, (k, k); in the m coordinates where none is given."""
+        return self.root if self.basis is None else self.root @ self.basis
+
+    @property
+    def compact_rows(self) -> FloatArray:
+        """The centred rows in the same coordinates, (n, k) or (n, m)."""
+        return self.centred if self.basis is None else self.centred @ self.basis
+
+
+EstimatedPair = tuple[Estimate, Estimate]
+
+
+def _empirical(sample: Prepared) -> EstimatedPair:
+    """Covariances with ddof 0 and no ridge, on their numerical range."""
+    return _of_factor(sample, 0), _of_factor(sample, 1)
+
+
+def _ledoit_wolf(sample: Prepared) -> EstimatedPair:
+    """Ledoit-Wolf covariances, scaled-identity target, ddof 0, in the joint row space."""
+    return _shrunk_pair(sample, ridge=0.0)
+
+
+def _reference_ledoit_wolf(sample: Prepared) -> EstimatedPair:
+    """Ledoit-Wolf covariances plus the absolute ridge of the published code."""
+    return _shrunk_pair(sample, ridge=REFERENCE_RIDGE)
+
+
+def _reference(sample: Prepared) -> EstimatedPair:
+    """Covariances with ddof 1 plus the absolute ridge of the published code."""
+    weight = sample.n / (sample.n - 1)
+
+    def estimate(index: int) -> Estimate:
+        ridge = _ridge((sample.x, sample.y)[index], REFERENCE_RIDGE)
+        return _ridged(sample, index, weight=weight, ridge=ridge)
+
+    return estimate(0), estimate(1)
+
+
+def _constant_correlation(sample: Prepared) -> EstimatedPair:
+    """Ledoit-Wolf covariances with the constant-correlation target, ddof 0, in all d features."""
+
+    def estimate(side: Side) -> Estimate:
+        shrinkage = constant_correlation(side.centred)
+        values, vectors = linalg.eigh(shrinkage.shrunk(), check_finite=False)
+        # Formed covariances carry eps·λmax in every direction: what lies below is empty.
+        floor = math.sqrt(len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0))
+        kept = values > floor**2
+        deviations = np.sqrt(values[kept])
+        basis: FloatArray = vectors[:, kept]
+        return Estimate(
+            root=deviations[:, None] * basis.T,
+            whitened=side.centred @ basis / deviations,
+            centred=side.centred,
+            trace=side.variance,
+            basis=basis,
+            floor=floor,
+            intensity=shrinkage.intensity,
+        )
+
+    return estimate(sample.x), estimate(sample.y)
+
+
+def _shrunk_pair(sample: Prepared, *, ridge: float) -> EstimatedPair:
+    def estimate(index: int) -> Estimate:
+        side = (sample.x, sample.y)[index]
+        intensity = ledoit_wolf(
+            sample.coordinates[index],
+            features=sample.d,
+            second_moment=sample.second_moments[index],
+        )
+        added = intensity * side.variance / sample.d + _ridge(side, ridge)
+        weight = 1.0 - intensity
+        return replace(_ridged(sample, index, weight=weight, ridge=added), intensity=intensity)
+
+    return estimate(0), estimate(1)
+
+
+def _ridge(side: Side, ridge: float) -> float:
+    """An absolute ridge in the side's own squared units."""
+    with np.errstate(over="ignore", under="ignore"):
+        return min(float(np.ldexp(ridge, -2 * side.exponent)), LARGEST_RIDGE)
+
+
+def _of_factor(sample: Prepared, index: int) -> Estimate:
+    """The empirical covariance on its numerical range; what is below the floor is no variance."""
+    factor = sample.factors[index]
+    return Estimate(
+        root=factor.root,
+        whitened=math.sqrt(sample.n) * factor.rows,
+        centred=sample.coordinates[index],
+        trace=factor.variance,
+        basis=factor.basis,
+        floor=factor.floor,
+    )
+
+
+def _ridged(sample: Prepared, index: int, *, weight: float, ridge: float) -> Estimate:
+    """Estimate ``weight·Σ + ridge·I``, by Cholesky where that is as good, else by QR.
+
+    The QR is of the rows stacked on the ridge's root, so that a small ridge keeps all its digits;
+    one that is lost in the rounding of the rows themselves is none.
+    """
+    side, rows = (sample.x, sample.y)[index], sample.coordinates[index]
+    n, m = rows.shape
+    if ridge <= arithmetic_floor(math.sqrt(side.variance), size=max(n, m)) ** 2:
+        return _of_factor(sample, index)
+    formed = (weight / n) * (sample.grams[index] if n >= m else rows.T @ rows)
+    if np.linalg.norm(formed) + ridge <= CHOLESKY_CONDITION * ridge:
+        formed[np.diag_indices(m)] += ridge
+        root: FloatArray = linalg.cholesky(formed, check_finite=False)
+    else:
+        root = triangle(np.concatenate([np.sqrt(weight / n) * rows, np.sqrt(ridge) * np.eye(m)]))
+    whitened = linalg.solve_triangular(root, rows.T, trans="T", check_finite=False).T
+    trace = weight * side.variance + ridge * side.d
+    return Estimate(root=root, whitened=whitened, centred=rows, trace=trace)
+
+
+COVARIANCES: Final[Mapping[str, Callable[[Prepared], EstimatedPair]]] = MappingProxyType(
+    {
+        "empirical": _empirical,
+        "ledoit-wolf": _ledoit_wolf,
+        "ledoit-wolf-cc": _constant_correlation,
+        "reference": _reference,
+        "reference-lw": _reference_ledoit_wolf,
+    }
+)
+"""What a covariance is estimated by: name to the estimates of both sides."""

@@ -1,0 +1,120 @@
+"""T_aff: the optimal transport map between the normal approximations of both sides."""
+
+from typing import Final
+
+import numpy as np
+from scipy import linalg
+
+from onnx_affscore.records import FloatArray
+from onnx_affscore.score.estimate import Estimate
+from onnx_affscore.score.factor import orthonormal, svd
+
+__all__ = ["polar", "transported"]
+
+EIGEN_SPREAD: Final = 1e-6
+"""Squared singular values spread no wider than this are found to 1e-10 from the Gram matrix."""
+
+
+def transported(x: Estimate, y: Estimate) -> FloatArray:
+    r"""Centred rows of X under the affine map, in the coordinates of ``y.compact_rows``.
+
+    .. math::
+
+        T_{\mathrm{aff}}(x) = A (x - \mu_x) + \mu_y, \qquad
+        A = L (L^\top \Sigma_x L)^{-1/2} L^\top, \quad L L^\top = \Sigma_y
+
+    which is the limit of ``Σy^½ (Σy^½ Σx Σy^½)^-½ Σy^½`` [1]_ for vanishing ridges. With roots
+    ``Σx = Rxᵀ Rx``, ``Σy = Ryᵀ Ry`` and ``L = Ryᵀ``, the matrix in the bracket is ``Mᵀ M`` for
+    ``M = Rx Ryᵀ``; with ``Xc = F Rx`` it follows that
+
+    .. math:: X_c A = F\, M (M^\top M)^{-1/2} R_y = F\, \operatorname{polar}(M)\, R_y .
+
+    No inverse and no covariance is left. Where M is singular, because a direction of one side is
+    at right angles to all of the other's range, its polar factor is the partial isometry that is
+    zero there, and this *is* the limit: with ridges ε on both sides, singular values of the
+    ridged M are of the order of 1, √ε or ε. Those of order 1 converge to the partial isometry's;
+    what mixes into them from the others is of order √ε, and what the others carry reaches the
+    rows through ``√ε`` parts of the ridged root of Σy alone.
+
+    Parameters
+    ----------
+    x, y : Estimate
+        Estimates of the two sides, in the same coordinates.
+
+    Returns
+    -------
+    FloatArray
+        ``T_aff X`` less its mean, shaped like ``y.compact_rows``.
+
+    References
+    ----------
+    .. [1] Q. Bouniot et al., "From Alexnet to Transformers", CVPR 2025 (arXiv 2310.11439),
+       section 3: closed form of optimal transport between normal distributions.
+    """
+    return x.whitened @ (polar(x, y) @ y.compact_root)
+
+
+def polar(x: Estimate, y: Estimate) -> FloatArray:
+    """The polar factor of ``Rx Ryᵀ``, (kx, ky): a partial isometry, zero on the null space.
+
+    Whether a direction of one range is at right angles to the other range is decided by the same
+    noise floors as the ranks: X seen from the range of Y has as many directions as lie above the
+    floor of X, Y seen from the range of X as many as lie above that of Y, and the smaller of the
+    two numbers counts. The question arises only where neither range is the whole space.
+    """
+    shape = (len(x.root), len(y.root))
+    if not all(shape):
+        return np.zeros(shape)
+    product = x.root @ y.root.T
+    whole = x.root.shape[1]
+    if shape == (whole, whole) and not x.floor and not y.floor:
+        return _regular_polar(product)
+    left, values, right = svd(product)
+    if whole in shape:
+        return left @ right
+    x_seen = _smallest_seen(y.root.T @ right.T, values)
+    y_seen = _smallest_seen(x.root.T @ left, values)
+    if x_seen > x.floor and y_seen > y.floor:
+        return left @ right
+    return _common_polar(x, y)
+
+
+def _regular_polar(product: FloatArray) -> FloatArray:
+    """The polar factor of a regular square matrix, by the faster route that is good to 1e-10."""
+    values, vectors = linalg.eigh(product.T @ product, driver="evd", check_finite=False)
+    if values[0] > EIGEN_SPREAD * values[-1]:
+        return product @ (vectors / np.sqrt(values)) @ vectors.T
+    left, _, right = svd(product)
+    return left @ right
+
+
+def _smallest_seen(axes: FloatArray, values: FloatArray) -> float:
+    """A lower bound of the smallest deviation that one side has seen from the other's range.
+
+    With ``Rx Ryᵀ = U S Vᵀ`` and B a basis of the range of Y, X seen from there is ``Rx B``, of
+    which ``Bᵀ Ryᵀ V S⁻¹ Uᵀ`` is an inverse (from the right or the left): the bound is one over
+    the inverse's Frobenius norm.
+    """
+    if not values[-1] > 0.0:
+        return 0.0
+    with np.errstate(over="ignore"):
+        return 1.0 / float(np.linalg.norm(axes / values))
+
+
+def _common_polar(x: Estimate, y: Estimate) -> FloatArray:
+    """The polar factor on the directions that each range sees of the other above its floor."""
+    basis_x, basis_y = _basis(x), _basis(y)
+    x_in_y, y_in_x = x.root @ basis_y, y.root @ basis_x
+    _, seen_x, axes_y = svd(x_in_y)
+    _, seen_y, axes_x = svd(y_in_x)
+    common = min(np.count_nonzero(seen_x > x.floor), np.count_nonzero(seen_y > y.floor))
+    in_x, in_y = basis_x @ axes_x[:common].T, basis_y @ axes_y[:common].T
+    rows_x, root_x = orthonormal(x.root @ in_x)
+    rows_y, root_y = orthonormal(y.root @ in_y)
+    left, _, right = svd(root_x @ (in_x.T @ in_y) @ root_y.T)
+    return rows_x @ (left @ right) @ rows_y.T
+
+
+def _basis(estimate: Estimate) -> FloatArray:
+    """An orthonormal basis of the range, (m, k)."""
+    return orthonormal(estimate.root.T)[0] if estimate.basis is None else estimate.basis

@@ -1,0 +1,49 @@
+"""The one table of companion metrics: to add one, write a file and add a row."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from onnx_affscore.records import Reading
+from onnx_affscore.score.cka import linear_cka
+from onnx_affscore.score.entropy import histogram_entropy
+from onnx_affscore.score.moments import Prepared
+from onnx_affscore.score.norm import norm_difference
+from onnx_affscore.score.r2 import in_sample_r2
+from onnx_affscore.score.sparsity import sparsity
+
+__all__ = ["METRICS", "Metric"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A row: the function, the names of the scores that it gives, and a line about it.
+
+    The function takes a :class:`Prepared` sample, which it must not change, and returns a
+    :class:`Reading` for each of ``keys``. It never raises for bad numbers.
+    """
+
+    measure: Callable[[Prepared], Mapping[str, Reading]]
+    keys: tuple[str, ...]
+    about: str
+
+
+METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
+    {
+        "cka": Metric(linear_cka, ("cka",), "linear centred kernel alignment, biased HSIC"),
+        "r2": Metric(in_sample_r2, ("r2",), "R² of the in-sample least-squares fit of Y on X"),
+        "sparsity": Metric(
+            sparsity,
+            ("sparsity_before", "sparsity_after"),
+            "share of elements of at most 1e-3, unpooled",
+        ),
+        "entropy": Metric(
+            histogram_entropy,
+            ("entropy_before", "entropy_after"),
+            "entropy of the histogram of a sample's features, mean over the samples",
+        ),
+        "norm": Metric(norm_difference, ("norm_diff",), "Frobenius norm of Y − X"),
+    }
+)
+"""Companion metrics by the name that ``--metrics`` takes; affinity itself is always measured."""
