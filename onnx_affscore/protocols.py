@@ -1,11 +1,11 @@
-"""The seams: what a data source and a metric must look like to be added by one table row."""
+"""The seams: what a data source must look like (a metric: see the table in ``score/table.py``)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
-from onnx_affscore.records import Batch, PairedSample, Reading
+from onnx_affscore.records import Batch
 
-__all__ = ["DataSource", "Metric"]
+__all__ = ["DataSource"]
 
 
 @runtime_checkable
@@ -33,12 +33,3 @@ class DataSource(Protocol):
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield feeds of ``size`` samples, the last one possibly smaller; repeatable."""
         ...
-
-
-class Metric(Protocol):
-    """A measure of one activation from its paired rows: names of scores to readings.
-
-    Never raises for bad numbers: trouble is a :class:`Reading` with a status and a reason.
-    """
-
-    def __call__(self, sample: PairedSample, /) -> Mapping[str, Reading]: ...

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 
 from onnx_affscore.graph import identify
-from onnx_affscore.graph.context import REDUCTIONS, Context
+from onnx_affscore.graph.context import REDUCTIONS, WEIGHTED, Context
 from onnx_affscore.graph.operators import STRUCTURAL
 from onnx_affscore.graph.segment import Piece
 from onnx_affscore.graph.view import GraphView, attributes, kind
@@ -67,6 +67,28 @@ def _partial(piece: Piece, view: GraphView, context: Context) -> bool:
     return piece.identity.name == "Custom" and not identify.is_finite(piece.curve)
 
 
+def _guarded(piece: Piece, view: GraphView, context: Context) -> bool:
+    kinds = _kinds(piece, view)
+    return (
+        piece.identity.name == "Custom"
+        and bool(kinds & {"Log", "Sqrt", "Reciprocal"})
+        and bool(kinds & {"Clip", "Max"})
+    )
+
+
+def _scales_noise(piece: Piece, view: GraphView, context: Context) -> bool:
+    factors = {
+        name
+        for node in view.consumers_of(piece.cone.target)
+        if node.op_type == "Mul"
+        for name in node.input
+    }
+    producers = [view.producer_of(name) for name in factors]
+    return _exotic(piece) and any(
+        p is not None and p.op_type.startswith("Random") for p in producers
+    )
+
+
 def _power(piece: Piece, view: GraphView, context: Context) -> bool:
     return piece.identity.name == "Custom" and identify.is_polynomial(piece.curve)
 
@@ -82,7 +104,7 @@ def _reduced(piece: Piece, view: GraphView, context: Context) -> bool:
 
 def _softmax_spelled_out(piece: Piece, view: GraphView, context: Context) -> bool:
     uses = {kind(n) for n in view.consumers_of(piece.cone.target)}
-    return piece.identity.name == "Exp" and "Div" in uses and bool(uses & REDUCTIONS)
+    return piece.identity.name == "Exp" and "ReduceSum" in uses
 
 
 def _of_reduction(piece: Piece, view: GraphView, context: Context) -> bool:
@@ -104,8 +126,22 @@ def _cosine(piece: Piece, view: GraphView, context: Context) -> bool:
 
 
 def _decodes(piece: Piece, view: GraphView, context: Context) -> bool:
-    has_weights = bool(context.behind_weights)
-    return _exotic(piece) and has_weights and piece.cone.target not in context.before_weights
+    if not context.behind_weights or piece.cone.target in context.before_weights:
+        return False
+    return _exotic(piece) or (piece.identity.name == "Clip" and not _of_weights(piece, view))
+
+
+def _of_weights(piece: Piece, view: GraphView) -> bool:
+    """Whether an activation follows a weighted operator, but for a bias or a normalisation."""
+    producer = view.producer_of(piece.cone.source)
+    while producer is not None and producer.input:
+        if kind(producer) in WEIGHTED or kind(producer) == "BatchNormalization":
+            return True
+        computed = [n for n in producer.input if n and not view.is_constant(n)]
+        if len(computed) != 1 or kind(producer) not in _MOVING | {"Add", "Mul"}:
+            return False
+        producer = view.producer_of(computed[0])
+    return producer is None
 
 
 def _prepares(piece: Piece, view: GraphView, context: Context) -> bool:
@@ -121,6 +157,8 @@ _CHECKS: Mapping[str, Check] = {
     "feeds a reduction: internals of a normalisation or a norm": _reduced,
     "follows a reduction: internals of a normalisation or a norm": _of_reduction,
     "a root, a logarithm or a quotient: not defined for all numbers": _partial,
+    "a root or a logarithm behind a guard": _guarded,
+    "scales random noise": _scales_noise,
     "a power or a product: no activation by itself": _power,
     "a cosine of positions": _cosine,
     "no weights behind it: decodes the output": _decodes,

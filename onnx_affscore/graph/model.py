@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import final
@@ -76,7 +77,7 @@ def save(proto: onnx.ModelProto, path: str | Path, *, like: LoadedModel) -> None
     original = Path(like.info.path)
     if path.exists() and original.exists() and path.samefile(original):
         raise ModelError(f"{path} is the model itself; wanted another file to write to")
-    external = any(external_location(t) is not None for t in proto.graph.initializer)
+    external = any(external_location(t) is not None for t in _tensors(proto))
     if external and path.resolve().parent != like.folder:
         raise ModelError(
             f"the weights of {original} lie in files beside it, which a copy in"
@@ -94,7 +95,7 @@ def save(proto: onnx.ModelProto, path: str | Path, *, like: LoadedModel) -> None
 
 def _check_external_data(proto: onnx.ModelProto, path: Path, folder: Path) -> None:
     """Refuse external data whose file lies outside the model's own folder, links followed."""
-    for tensor in proto.graph.initializer:
+    for tensor in _tensors(proto):
         location = external_location(tensor)
         if location is None:
             continue
@@ -107,15 +108,38 @@ def _check_external_data(proto: onnx.ModelProto, path: Path, folder: Path) -> No
         )
         if outside:
             raise ModelError(
-                f"{path}: the data of initialiser {tensor.name!r} are said to lie in {location!r},"
+                f"{path}: the data of tensor {tensor.name!r} are said to lie in {location!r},"
                 " outside the model's folder; wanted a file beside the model: move the weights"
                 " there and save the model again"
             )
         if not (folder / location).is_file():
             raise ModelError(
-                f"{path}: the external data file {location!r} of initialiser {tensor.name!r} is"
+                f"{path}: the external data file {location!r} of tensor {tensor.name!r} is"
                 f" missing; wanted it beside the model: copy it from where the model came"
             )
+
+
+def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Every tensor that a file holds: weights, constants, those of subgraphs and functions."""
+    yield from _tensors_of_graph(proto.graph)
+    for function in proto.functions:
+        yield from _tensors_of_nodes(function.node)
+
+
+def _tensors_of_graph(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _tensors_of_nodes(graph.node)
+
+
+def _tensors_of_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+    for attribute in (a for node in nodes for a in node.attribute):
+        yield from (attribute.t, *attribute.tensors)
+        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+            yield from (sparse.values, sparse.indices)
+        for graph in (attribute.g, *attribute.graphs):
+            yield from _tensors_of_graph(graph)
 
 
 def _describe(proto: onnx.ModelProto, path: Path, sha256: str) -> ModelInfo:
