@@ -6,7 +6,7 @@ cd "$root"
 
 find_python() {
     local name
-    for name in python3.13 python3.12 python3.11 python3 python; do
+    for name in python3 python3.11 python3.12 python3.13 python; do
         if command -v "$name" >/dev/null 2>&1 &&
             "$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             echo "$name"

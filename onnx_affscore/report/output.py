@@ -1,5 +1,6 @@
 """From a signature to files: one format, or every format into a folder."""
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -23,17 +24,20 @@ def write_as(signature: Signature, name: str, path: str | PathLike[str]) -> None
     write(path, FORMATS[name].render(signature))
 
 
-def write_all(signature: Signature, folder: str | PathLike[str]) -> list[Path]:
-    """Write every format into a folder, those whose extra is not installed left out."""
+def write_all(
+    signature: Signature, folder: str | PathLike[str], names: Sequence[str] = tuple(FORMATS)
+) -> list[Path]:
+    """Write the named formats into a folder, those whose extra is not installed left out."""
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     written = []
-    for form in FORMATS.values():
+    for name in names:
         try:
-            content = form.render(signature)
+            content = FORMATS[name].render(signature)
         except MissingExtraError:
             continue
-        path = target / f"signature{form.suffix}"
+        stem = "report" if name == "html" else "signature"
+        path = target / f"{stem}{FORMATS[name].suffix}"
         write(path, content)
         written.append(path)
     return written
