@@ -7,7 +7,8 @@ from onnx_affscore.data.source import Data
 from onnx_affscore.graph.hints import input_hints
 from onnx_affscore.graph.locate import locate
 from onnx_affscore.graph.model import load, save
-from onnx_affscore.measure import Measurement, Progress, measure
+from onnx_affscore.measure import Progress, measure
+from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
 from onnx_affscore.records import ActivationSite, Signature, Skipped
 from onnx_affscore.selection import Selection, parse_roles
@@ -89,8 +90,8 @@ def instrumented(
     chosen = Options(selection=Selection(roles=parse_roles(roles)), **options)
     measurement = Measurement(model, chosen)
     located = measurement.located()
-    _source, probed = measurement.probe(measurement.source(data), located)
-    tapped = measurement.instrumented(located, measurement.resolved(located, probed))
+    source, probed = measurement.probe(measurement.source(data), located)
+    tapped = measurement.instrumented(located, measurement.resolved(located, source, probed))
     save(tapped.proto, output, like=measurement.model)
     names: dict[str, tuple[str, ...]] = {}
     for (tensor, _quantity), tap in tapped.taps.items():

@@ -35,6 +35,7 @@ __all__ = [
     "Tap",
     "TensorLayout",
     "TensorSpec",
+    "TokenMask",
 ]
 
 # The first changes with the fields of the signature file, the second with its numbers.
@@ -133,7 +134,8 @@ class TensorLayout:
     ``sample_axis`` counts samples, or a multiple of them (windows, heads), batch-major; None
     where one run of the model is one sample. ``feature_axis`` is None where the tensor has no
     features: one column. The first ``stacked`` axes count the iterations of loops that the tensor
-    lies in: they exist only outside the loop.
+    lies in: they exist only outside the loop. ``mask`` names an input, (samples, tokens), that is 0
+    where a token is padding.
     """
 
     dtype: str
@@ -141,6 +143,15 @@ class TensorLayout:
     sample_axis: int | None
     feature_axis: int | None
     stacked: int = 0
+    mask: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenMask:
+    """An input, (samples, tokens), that is 0 where a token is padding."""
+
+    name: str
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +273,11 @@ class SiteScore:
     transport: Mapping[str, Any]
     reasons: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def none(cls, reason: str) -> "SiteScore":
+        """Return the record of a site that is listed and not measured."""
+        return cls(Status.UNSCORED, reason, 0, None, {}, {}, {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,13 +32,20 @@ def dtype_name(element: int) -> str | None:
         return None
 
 
-def infer(proto: onnx.ModelProto) -> onnx.GraphProto:
+def infer(
+    proto: onnx.ModelProto, sizes: Mapping[str, tuple[int, ...]] | None = None
+) -> onnx.GraphProto:
     """Return the main graph with what ONNX shape inference adds to it, subgraphs included.
+
+    ``sizes`` gives inputs concrete shapes, so that shapes that the graph itself computes are
+    inferred too.
 
     Never fails: what cannot be inferred (custom operators, invalid files) is left out. Weights
     are replaced by their declared types first, so that a large model is not copied.
     """
     light = _without_weights(proto)
+    for port in light.graph.input:
+        _resize(port, (sizes or {}).get(port.name))
     try:
         return onnx.shape_inference.infer_shapes(light, data_prop=True).graph
     except Exception:  # noqa: BLE001 - inference raises whatever its C++ code throws
@@ -67,6 +74,13 @@ def _dimension(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
     if dim.HasField("dim_value") and dim.dim_value >= 0:
         return int(dim.dim_value)
     return dim.dim_param or None
+
+
+def _resize(port: onnx.ValueInfoProto, size: tuple[int, ...] | None) -> None:
+    dims = port.type.tensor_type.shape.dim
+    if size is not None and len(size) == len(dims):
+        for dim, value in zip(dims, size, strict=True):
+            dim.dim_value = value
 
 
 def _without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:

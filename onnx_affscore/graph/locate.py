@@ -22,6 +22,7 @@ from onnx_affscore.graph.lookalikes import LOOKALIKES
 from onnx_affscore.graph.model import LoadedModel
 from onnx_affscore.graph.names import module_path, printable, unique
 from onnx_affscore.graph.search import NORMALISING, Found, Search
+from onnx_affscore.graph.sizes import representative_sizes
 from onnx_affscore.graph.view import GraphView, Step, kind, subgraphs
 from onnx_affscore.records import ActivationSite, InputHint, Skipped
 
@@ -71,7 +72,7 @@ def locate(model: LoadedModel, hints: Sequence[InputHint] = ()) -> Located:
 
     ``hints`` tell which axis of the inputs counts samples.
     """
-    inferred = infer(model.proto)
+    inferred = infer(model.proto, representative_sizes(hints))
     view = GraphView(model.proto.graph, types=types_of(inferred), folder=model.folder)
     context, layouts = Context(view), Layouts(view, input_letters(hints))
     found: list[tuple[_Level, Found]] = []

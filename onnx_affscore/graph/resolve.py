@@ -7,7 +7,7 @@ from typing import final
 from onnx_affscore.graph.layout import default_feature_axis, feature_axis, sample_axis
 from onnx_affscore.graph.locate import Located
 from onnx_affscore.graph.search import NORMALISING
-from onnx_affscore.records import ActivationSite, ProbedTensor, TensorLayout
+from onnx_affscore.records import ActivationSite, ProbedTensor, TensorLayout, TokenMask
 
 __all__ = ["Resolved", "resolve"]
 
@@ -27,12 +27,14 @@ def resolve(
     *,
     batched: bool,
     forced_feature_axis: int | None = None,
+    mask: TokenMask | None = None,
 ) -> Resolved:
     """Settle the axes of every site's tensors.
 
     ``batched`` says that the model was run with two batch sizes: then the axis that grew with the
     batch is the sample axis, whatever the graph says. ``forced_feature_axis`` is the user's
-    choice. A site whose tensors do not count samples becomes unscored, with the reason.
+    choice; ``mask`` restricts means over its tokens to the real ones. A site whose tensors do not
+    count samples becomes unscored, with the reason.
     """
     layouts: dict[str, TensorLayout] = {}
     sites = []
@@ -47,7 +49,8 @@ def resolve(
             lx = _layout(site, site.input, x, located, batched, forced_feature_axis, like=ly)
             reason = _mismatch(x, lx, y, ly) or _conflict(site, lx, ly, layouts)
             if reason is None:
-                layouts[site.output], layouts[site.input] = ly, lx
+                layouts[site.output] = _masked(ly, y, mask)
+                layouts[site.input] = _masked(lx, x, mask)
             site = replace(  # noqa: PLW2901 - the settled version of the same site
                 site, feature_axis=ly.feature_axis, sample_axis=ly.sample_axis
             )
@@ -78,12 +81,21 @@ def _from_graph(name: str, located: Located, batched: bool) -> ProbedTensor | No
     return ProbedTensor(place.dtype, loops + ones, 1, loops + larger, stacked=place.loops)
 
 
+def _masked(layout: TensorLayout, tensor: ProbedTensor, mask: TokenMask | None) -> TensorLayout:
+    """Give a tensor of samples, tokens and features the mask whose tokens it has."""
+    tokens = (layout.rank, layout.sample_axis, layout.feature_axis) == (3, 0, 2)
+    if mask is None or not tokens or layout.stacked or tensor.shape[1] != mask.tokens:
+        return layout
+    return replace(layout, mask=mask.name)
+
+
 def _conflict(
     site: ActivationSite, lx: TensorLayout, ly: TensorLayout, taken: Mapping[str, TensorLayout]
 ) -> str | None:
     """A tensor is tapped once: two sites cannot read it along different axes."""
     for name, layout in ((site.input, lx), (site.output, ly)):
-        if taken.get(name, layout) != layout:
+        before = taken.get(name)
+        if before is not None and replace(before, mask=None) != layout:
             return f"{name!r} is already read along feature axis {taken[name].feature_axis}"
     return None
 

@@ -63,14 +63,16 @@ class TapWriter:
         wide = layout.dtype == "float64" and not inside
         inner = layout.rank - layout.stacked
         axes, read = reader(layout, pool, seed)
-        features = self._reduce(written, x, axes)
+        weights = self._weights(written, layout.mask, wide=wide) if pool == "mean" else None
+        features = self._mean(written, x, axes, weights)
         self._tap(written, "features", features, read, rank=inner - len(axes), wide=wide)
         axes, read = reader(layout, "rows", seed)
         rank = inner - len(axes)
-        square = self._reduce(written, self._add(written, "Mul", [x, x]), axes)
+        square = self._mean(written, self._add(written, "Mul", [x, x]), axes, weights)
         self._tap(written, "square", square, read, rank=rank, wide=wide)
         if self.sparsity:
-            share = self._reduce(written, self._small(written, x, wide=wide), axes)
+            weights = self._weights(written, layout.mask) if pool == "mean" else None
+            share = self._mean(written, self._small(written, x, wide=wide), axes, weights)
             self._tap(written, "sparsity", share, read, rank=rank)
         return written
 
@@ -112,6 +114,25 @@ class TapWriter:
         large = self._add(written, "Less", [limit, size])
         small = self._add(written, "Cast", [large], to=int(onnx.TensorProto.FLOAT))
         return self._add(written, "Sub", [self._constant("one", np.array(1, np.float32)), small])
+
+    def _weights(self, written: Written, mask: str | None, *, wide: bool = False) -> str | None:
+        """A token mask as numbers, (samples, tokens, 1)."""
+        if mask is None:
+            return None
+        element = onnx.TensorProto.DOUBLE if wide else onnx.TensorProto.FLOAT
+        number = self._add(written, "Cast", [mask], to=int(element))
+        shape = self._constant("mask_shape", np.array([0, 0, 1], np.int64))
+        return self._add(written, "Reshape", [number, shape])
+
+    def _mean(
+        self, written: Written, x: str, axes: Sequence[int], weights: str | None = None
+    ) -> str:
+        """The mean over some axes, over real tokens only where there are weights."""
+        if weights is None:
+            return self._reduce(written, x, axes)
+        total = self._reduce(written, self._add(written, "Mul", [x, weights]), axes)
+        share = self._reduce(written, weights, axes)
+        return self._add(written, "Div", [total, share])
 
     def _reduce(self, written: Written, x: str, axes: Sequence[int]) -> str:
         if not axes:

@@ -1,0 +1,126 @@
+"""One model on its way to a signature: the steps that ``score`` and ``instrument`` share."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import final
+
+import onnx
+
+from onnx_affscore.data import open_source
+from onnx_affscore.data.columns import fixed_batch
+from onnx_affscore.data.source import Data
+from onnx_affscore.data.synthetic import first_that_runs
+from onnx_affscore.graph.hints import input_hints
+from onnx_affscore.graph.instrument import Instrumented, expose, instrument
+from onnx_affscore.graph.locate import Located, locate
+from onnx_affscore.graph.model import load
+from onnx_affscore.graph.resolve import Resolved, resolve
+from onnx_affscore.options import Options
+from onnx_affscore.protocols import DataSource
+from onnx_affscore.records import ActivationSite, TokenMask
+from onnx_affscore.run.batching import automatic_size, first
+from onnx_affscore.run.probe import Exposures, Probe, probe
+from onnx_affscore.run.session import Session
+from onnx_affscore.run.starting import start_device
+
+__all__ = ["Measurement"]
+
+# Inputs that say which tokens are real: attention_mask, input_mask, encoder_attention_mask.
+_MASK = re.compile(r"(attention|input|padding|token)_?mask", re.IGNORECASE)
+
+
+@final
+class Measurement:
+    """A model, what its graph says of its inputs, and the device that it runs on."""
+
+    def __init__(self, model_path: str | Path, options: Options) -> None:
+        self.options = options
+        self.device, notices = start_device(options.device)
+        self.model = load(model_path)
+        self.hints = input_hints(self.model.proto)
+        self.warnings = list(notices)
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The only batch size that the model's inputs declare, None where it is open."""
+        return fixed_batch(self.hints)
+
+    def located(self) -> Located:
+        """Find the sites, those not selected marked with the reason."""
+        found = locate(self.model, self.hints)
+        return replace(found, sites=self.options.selection.apply(found.sites))
+
+    def source(self, data: Data) -> DataSource:
+        """Open the data; made-up values get their shapes from the first probe that runs."""
+        return open_source(data, self.hints, samples=self.options.samples, seed=self.options.seed)
+
+    def session(self, proto: onnx.ModelProto, *, optimisation: str = "all") -> Session:
+        """Open a session on this measurement's device."""
+        return Session(
+            proto,
+            self.device,
+            folder=self.model.folder,
+            threads=self.options.threads,
+            optimisation=optimisation,
+            custom_operators=self.options.custom_operators,
+        )
+
+    def probe(self, source: DataSource, located: Located) -> tuple[DataSource, Probe]:
+        """Run the model on a sample or two to learn shapes, types and what the batch does."""
+        exposed = expose(self.model.proto, _tensors(located.sites), located.places)
+        session = self.session(exposed.proto)
+        outputs = tuple(exposed.shapes.values())
+        source = first_that_runs(source, lambda batch: session.run(outputs, batch.feeds))
+        return source, probe(
+            session,
+            Exposures(exposed.shapes, exposed.dtypes, exposed.stacked),
+            lambda n: first(source.batches(n), n),
+            fixed=self.fixed_batch,
+        )
+
+    def resolved(self, located: Located, source: DataSource, probed: Probe) -> Resolved:
+        """Settle the axes of every tensor to be tapped."""
+        return resolve(
+            located,
+            probed.tensors,
+            batched=probed.batch_size is None,
+            forced_feature_axis=self.options.feature_axis,
+            mask=_token_mask(source),
+        )
+
+    def instrumented(self, located: Located, resolved: Resolved) -> Instrumented:
+        """Return the model with its taps."""
+        return instrument(
+            self.model.proto,
+            resolved.layouts,
+            places=located.places,
+            pool=self.options.pool,
+            sparsity=self.options.sparsity,
+            seed=self.options.seed,
+        )
+
+    def batch_size(self, probed: Probe) -> int:
+        """Return the samples of a run: the model's only size, the user's choice, or a guess."""
+        wanted = self.options.batch_size
+        if probed.batch_size is None:
+            return wanted or automatic_size(probed.tensors.values())
+        if wanted not in (None, probed.batch_size):
+            self.warnings.append(
+                f"the model takes batches of {probed.batch_size}: --batch-size {wanted} ignored"
+            )
+        return probed.batch_size
+
+
+def _tensors(sites: Sequence[ActivationSite]) -> list[str]:
+    return [name for s in sites if s.unscored is None for name in (s.input, s.output)]
+
+
+def _token_mask(source: DataSource) -> TokenMask | None:
+    """The attention mask among the inputs, if there is one and it has samples and tokens."""
+    batch = next(iter(source.batches(1)), None)
+    for name, array in ({} if batch is None else batch.feeds).items():
+        if _MASK.search(name) and array.ndim == 2:
+            return TokenMask(name, array.shape[1])
+    return None
