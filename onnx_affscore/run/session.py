@@ -21,8 +21,10 @@ _LEVELS = {
     "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     "disabled": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
-# ONNX Runtime prefixes its messages with the place in its own source.
-_SOURCE_PLACE = re.compile(r"/\S+\.(?:cc|h|cpp):\d+\s+\S*?\s?(?=[A-Z(])")
+# ONNX Runtime prefixes its messages with the place in its own source, and often the function.
+_SOURCE_PLACE = re.compile(
+    r"\S*/\S+\.(?:cc|h|cpp):\d+\s+(?:[^()]*?[\w:~]+\([^()]*\)\s*(?:const\s+)?)?"
+)
 _FATAL = 4
 
 

@@ -18,7 +18,7 @@ from onnx_affscore.run.providers import CPU, CUDA, Device, parse_device
 __all__ = ["available_providers", "built_and_started", "start_device"]
 
 _FATAL = 4
-_MISSING = re.compile(r"(lib\S+\.so\S*|\S+\.dll)")
+_MISSING = re.compile(r"(lib[\w.+-]+\.so[.\d]*\b|[\w.-]+\.dll)")
 _DRIVER_FILES = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
 
 
