@@ -1,7 +1,6 @@
 """One model on its way to a signature: the steps that ``score`` and ``instrument`` share."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import final
@@ -19,7 +18,7 @@ from onnx_affscore.graph.model import load
 from onnx_affscore.graph.resolve import Resolved, resolve
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import DataSource
-from onnx_affscore.records import ActivationSite, TokenMask
+from onnx_affscore.records import TokenMask
 from onnx_affscore.run.batching import automatic_size, first
 from onnx_affscore.run.probe import Exposures, Probe, probe
 from onnx_affscore.run.session import Session
@@ -69,7 +68,7 @@ class Measurement:
 
     def probe(self, source: DataSource, located: Located) -> tuple[DataSource, Probe]:
         """Run the model on a sample or two to learn shapes, types and what the batch does."""
-        exposed = expose(self.model.proto, _tensors(located.sites), located.places)
+        exposed = expose(self.model.proto, _tensors(located), located.places)
         session = self.session(exposed.proto)
         outputs = tuple(exposed.shapes.values())
         source = first_that_runs(source, lambda batch: session.run(outputs, batch.feeds))
@@ -96,6 +95,7 @@ class Measurement:
             self.model.proto,
             resolved.layouts,
             places=located.places,
+            derived=located.derived,
             pool=self.options.pool,
             sparsity=self.options.sparsity,
             seed=self.options.seed,
@@ -113,8 +113,11 @@ class Measurement:
         return probed.batch_size
 
 
-def _tensors(sites: Sequence[ActivationSite]) -> list[str]:
-    return [name for s in sites if s.unscored is None for name in (s.input, s.output)]
+def _tensors(located: Located) -> list[str]:
+    """The tensors of the graph that are to be tapped."""
+    chosen = [s for s in located.sites if s.unscored is None]
+    names = [name for s in chosen for name in (s.input, s.output)]
+    return [name for name in names if name not in located.derived]
 
 
 def _token_mask(source: DataSource) -> TokenMask | None:

@@ -4,18 +4,20 @@ For each tensor the nodes of its taps are placed right behind its producer, so t
 tensor can be freed at once. The model's opset, IR version, inputs, outputs and weights stay.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
+import numpy as np
 import onnx
 from onnx import helper
 
 from onnx_affscore.graph.lifting import Lifter
 from onnx_affscore.graph.locate import Place
-from onnx_affscore.graph.tapping import PREFIX, TapWriter
+from onnx_affscore.graph.pooling import derived_reader
+from onnx_affscore.graph.tapping import TapWriter, is_small, unused_prefix
 from onnx_affscore.graph.view import Step
-from onnx_affscore.records import Tap, TensorLayout
+from onnx_affscore.records import Array, Derived, Tap, TensorLayout
 
 __all__ = ["Exposed", "Instrumented", "expose", "instrument"]
 
@@ -63,12 +65,12 @@ def expose(
     """
     copy = _copy(proto)
     places = places or {}
-    lifter = Lifter(copy.graph)
+    lifter, prefix = Lifter(copy.graph), unused_prefix(copy.graph)
     present = {o.name for o in copy.graph.output} | {i.name for i in copy.graph.input}
     shapes: dict[str, str] = {}
     stacked: dict[str, int] = {}
     for position, key in enumerate(dict.fromkeys(names)):
-        shapes[key] = f"{PREFIX}/shape_{position}"
+        shapes[key] = f"{prefix}/shape_{position}"
         place = places.get(key)
         path, name = ((), key) if place is None else (place.path, place.name)
         chain = lifter.chain(path)
@@ -84,6 +86,7 @@ def instrument(
     layouts: Mapping[str, TensorLayout],
     *,
     places: Mapping[str, Place] | None = None,
+    derived: Mapping[str, Derived] | None = None,
     pool: str = "mean",
     sparsity: bool = True,
     seed: int = 0,
@@ -93,26 +96,85 @@ def instrument(
     ``pool``: ``mean`` over every axis but sample and feature axis; ``positions``: every position
     a row; ``flatten``: every axis but the sample axis a feature; ``reference``: the published
     code's axes. ``seed`` chooses the positions kept. ``sparsity`` adds the taps that count small
-    elements. ``places`` tells where tensors of subgraphs are.
+    elements. ``places`` tells where tensors of subgraphs are; ``derived`` which tensors are
+    computed from others outside the graph.
     """
-    copy = _copy(proto)
-    writer = TapWriter(copy, sparsity=sparsity)
-    lifter = Lifter(copy.graph)
-    taps: dict[tuple[str, str], Tap] = {}
-    added: dict[tuple[Step, ...], dict[str, list[onnx.NodeProto]]] = {(): {}}
+    work = _Work(_copy(proto), places or {}, sparsity=sparsity, pool=pool, seed=seed)
     for key, layout in layouts.items():
-        place = (places or {}).get(key)
-        path, name = ((), key) if place is None else (place.path, place.name)
-        written = writer.write(name, layout, pool=pool, seed=seed, inside=bool(path))
-        added.setdefault(path, {}).setdefault(name, []).extend(written.nodes)
+        if derived is not None and key in derived:
+            work.tap_derived(derived[key], layout)
+        else:
+            work.tap(key, layout)
+    return work.done()
+
+
+@final
+class _Work:
+    """An instrumentation under way: the nodes to be added, by graph and tensor."""
+
+    def __init__(
+        self,
+        proto: onnx.ModelProto,
+        places: Mapping[str, Place],
+        *,
+        sparsity: bool,
+        pool: str,
+        seed: int,
+    ) -> None:
+        self.proto, self.places = proto, places
+        self.sparsity, self.pool, self.seed = sparsity, pool, seed
+        self.writer, self.lifter = TapWriter(proto, sparsity=sparsity), Lifter(proto.graph)
+        self.taps: dict[tuple[str, str], Tap] = {}
+        self.added: dict[tuple[Step, ...], dict[str, list[onnx.NodeProto]]] = {(): {}}
+        self._raw: dict[str, str] = {}
+
+    def tap(self, key: str, layout: TensorLayout) -> None:
+        """Pool a tensor inside the graph."""
+        path, name = self._place(key)
+        written = self.writer.write(name, layout, pool=self.pool, seed=self.seed, inside=bool(path))
+        self._add(path, name, written.nodes)
         for output, (element, rank) in written.outputs.items():
-            lifter.lift(output, path, element=element, rank=rank)
-        taps |= {(key, quantity): tap for quantity, tap in written.taps.items()}
-    graphs = {path: lifter.chain(path)[-1][0] for path in added}
-    # From the innermost graph outwards: a graph is copied into its parent when that is rewritten.
-    for path in sorted(added, key=len, reverse=True):
-        _place(graphs[path], added[path])
-    return Instrumented(copy, taps)
+            self.lifter.lift(output, path, element=element, rank=rank)
+        self.taps |= {(key, quantity): tap for quantity, tap in written.taps.items()}
+
+    def tap_derived(self, derived: Derived, layout: TensorLayout) -> None:
+        """Fetch what a tensor is computed from, each once for all that need it."""
+        outputs = {name: self._fetched(name) for name in derived.fetches}
+        functions: dict[str, Callable[[Array], Array]] = {
+            "features": np.asanyarray,
+            "square": np.square,
+            "sparsity": is_small,
+        }
+        for quantity, function in functions.items():
+            if quantity != "sparsity" or self.sparsity:
+                pool = self.pool if quantity == "features" else "rows"
+                read = derived_reader(derived, outputs, layout, pool, self.seed, of=function)
+                self.taps[derived.name, quantity] = Tap(derived.name, tuple(outputs.values()), read)
+
+    def _fetched(self, key: str) -> str:
+        if key not in self._raw:
+            path, name = self._place(key)
+            output, node = self.writer.raw(name)
+            self._add(path, name, [node])
+            place = self.places[key]
+            element = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(place.dtype))
+            self.lifter.lift(output, path, element=element, rank=place.rank)
+            self._raw[key] = output
+        return self._raw[key]
+
+    def _place(self, key: str) -> tuple[tuple[Step, ...], str]:
+        place = self.places.get(key)
+        return ((), key) if place is None else (place.path, place.name)
+
+    def _add(self, path: tuple[Step, ...], name: str, nodes: Sequence[onnx.NodeProto]) -> None:
+        self.added.setdefault(path, {}).setdefault(name, []).extend(nodes)
+
+    def done(self) -> Instrumented:
+        """Put all nodes in place, the innermost graph first: a graph is copied into its parent."""
+        graphs = {path: self.lifter.chain(path)[-1][0] for path in self.added}
+        for path in sorted(self.added, key=len, reverse=True):
+            _insert(graphs[path], self.added[path])
+        return Instrumented(self.proto, self.taps)
 
 
 def _copy(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -121,7 +183,7 @@ def _copy(proto: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
-def _place(graph: onnx.GraphProto, added: Mapping[str, list[onnx.NodeProto]]) -> None:
+def _insert(graph: onnx.GraphProto, added: Mapping[str, list[onnx.NodeProto]]) -> None:
     """Put nodes right behind the producer of their tensor, else at the start of the graph."""
     made = {name for node in graph.node for name in node.output}
     nodes = [n for name, extra in added.items() if name not in made for n in extra]

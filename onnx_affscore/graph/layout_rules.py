@@ -64,8 +64,10 @@ def _matmul(layouts: "Layouts", node: onnx.NodeProto, attrs: dict[str, Any]) -> 
     quantised = {"QLinearMatMul": 3}.get(node.op_type, 1)
     left, right = layouts.of(node), layouts.of(node, quantised)
     view = layouts.view
-    if left is None:  # W x: rows are features
-        return right[:-2] + "C" + right[-1] if right and len(right) > 1 else None
+    if left is None:  # W x: rows are features, columns are not
+        if right is None or len(right) < 2:
+            return None
+        return right[:-2] + "C" + right[-1].replace("C", "S")
     if right is None:  # x W
         rank = view.rank(node.input[quantised])
         if rank is not None and rank > len(left):

@@ -5,10 +5,11 @@ Subgraphs of If, Loop and Scan are walked where their node stands.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import TypeAlias, final
 
 import onnx
 
+from onnx_affscore.errors import InternalError
 from onnx_affscore.graph.context import Context
 from onnx_affscore.graph.infer import infer, types_of
 from onnx_affscore.graph.layout import (
@@ -21,10 +22,12 @@ from onnx_affscore.graph.layout import (
 from onnx_affscore.graph.lookalikes import LOOKALIKES
 from onnx_affscore.graph.model import LoadedModel
 from onnx_affscore.graph.names import module_path, printable, unique
+from onnx_affscore.graph.recurrent import RecurrentActivation, Unsupported, recurrent
+from onnx_affscore.graph.recurrent_cells import KINDS
 from onnx_affscore.graph.search import NORMALISING, Found, Search
 from onnx_affscore.graph.sizes import representative_sizes
 from onnx_affscore.graph.view import GraphView, Step, kind, subgraphs
-from onnx_affscore.records import ActivationSite, InputHint, Skipped
+from onnx_affscore.records import ActivationSite, Derived, InputHint, Role, Skipped
 
 __all__ = ["Located", "Place", "locate"]
 
@@ -38,6 +41,7 @@ class Place:
     name: str
     dtype: str
     loops: int
+    rank: int = 0
 
 
 @final
@@ -46,13 +50,37 @@ class Located:
     """The activation sites of a model in execution order, and the skipped look-alikes.
 
     ``letters``: the layout of the sites' tensors as far as the graph tells it, see
-    :mod:`onnx_affscore.graph.layout`. ``places``: where the tensors of subgraphs are.
+    :mod:`onnx_affscore.graph.layout`. ``places``: where the tensors of subgraphs are. ``derived``:
+    tensors that are computed outside the graph, and the places of what they are computed from.
     """
 
     sites: tuple[ActivationSite, ...]
     skipped: tuple[Skipped, ...]
     letters: Mapping[str, str]
     places: Mapping[str, Place] = field(default_factory=dict)
+    derived: Mapping[str, Derived] = field(default_factory=dict)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class InRecurrent:
+    """An activation inside the recurrent operator at a position."""
+
+    position: int
+    activation: RecurrentActivation
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """The operator that holds it."""
+        return (self.position,)
+
+    @property
+    def output(self) -> str:
+        """What it puts out, computed outside the graph."""
+        return self.activation.output.name
+
+
+Activation: TypeAlias = Found | InRecurrent
 
 
 @final
@@ -75,14 +103,15 @@ def locate(model: LoadedModel, hints: Sequence[InputHint] = ()) -> Located:
     inferred = infer(model.proto, representative_sizes(hints))
     view = GraphView(model.proto.graph, types=types_of(inferred), folder=model.folder)
     context, layouts = Context(view), Layouts(view, input_letters(hints))
-    found: list[tuple[_Level, Found]] = []
+    found: list[tuple[_Level, Activation]] = []
     skipped: list[Skipped] = []
     for level, item in _walk(_level(view, context, layouts), inferred):
-        if isinstance(item, Found):
-            found.append((level, item))
-        else:
+        if isinstance(item, Skipped):
             skipped.append(item)
-    return Located(tuple(_sites(found)), tuple(skipped), *_tensors(found))
+        else:
+            found.append((level, item))
+    letters, places, derived = _tensors(found)
+    return Located(tuple(_sites(found)), tuple(skipped), letters, places, derived)
 
 
 def _level(view: GraphView, context: Context, layouts: Layouts) -> _Level:
@@ -91,7 +120,9 @@ def _level(view: GraphView, context: Context, layouts: Layouts) -> _Level:
     return _Level(view, context, layouts, found, search)
 
 
-def _walk(level: _Level, inferred: onnx.GraphProto) -> Iterator[tuple[_Level, Found | Skipped]]:
+def _walk(
+    level: _Level, inferred: onnx.GraphProto
+) -> Iterator[tuple[_Level, Activation | Skipped]]:
     """Yield what is found and skipped in a graph and in those inside it, in execution order."""
     view = level.view
     ends: dict[int, list[Found]] = {}
@@ -106,11 +137,25 @@ def _walk(level: _Level, inferred: onnx.GraphProto) -> Iterator[tuple[_Level, Fo
             skipped = _skipped(level, position)
             if skipped is not None:
                 yield level, skipped
+        for gate in _gates(level, position):
+            yield level, gate
         place = place_of[id(node)]
         typed = dict(subgraphs(inferred.node[place]))
         for attribute, graph in subgraphs(node):
             child = _inside(level, node, Step(place, attribute), graph, typed[attribute])
             yield from _walk(child, typed[attribute])
+
+
+def _gates(level: _Level, position: int) -> Iterator[InRecurrent | Skipped]:
+    """Yield the activations inside an LSTM, GRU or RNN, or the reason why there are none."""
+    node = level.view.nodes[position]
+    if kind(node) not in KINDS or position not in level.view.live:
+        return
+    try:
+        for activation in recurrent(level.view, position):
+            yield InRecurrent(position, activation)
+    except Unsupported as exc:
+        yield Skipped(_node_name(level.view, node), kind(node), f"gates not recomputed: {exc}")
 
 
 def _inside(
@@ -139,34 +184,85 @@ def _inside(
 
 
 def _tensors(
-    found: Sequence[tuple[_Level, Found]],
-) -> tuple[dict[str, str], dict[str, Place]]:
-    """Return the letters of the sites' tensors, and the places of those in subgraphs."""
+    found: Sequence[tuple[_Level, Activation]],
+) -> tuple[dict[str, str], dict[str, Place], dict[str, Derived]]:
+    """Return the letters of the sites' tensors, the places of those in subgraphs, the derived."""
     letters: dict[str, str] = {}
     places: dict[str, Place] = {}
+    derived: dict[str, Derived] = {}
     for level, item in found:
-        view = level.view
+        if isinstance(item, InRecurrent):
+            for side in (item.activation.input, item.activation.output):
+                derived[side.name] = side
+                places |= {key: _place_of(level.view, key) for key in side.fetches}
+            continue
         for name in (item.input, item.output):
-            known = level.layouts[name]
+            key, known = level.view.key(name), level.layouts[name]
             if known is not None:
-                letters[view.key(name)] = known
-            if view.path:
-                loops = sum(kind in ("Loop", "Scan") for kind in _around(view))
-                dtype = view.dtype(name) or "float32"
-                places[view.key(name)] = Place(view.path, name, dtype, loops)
-    return letters, places
+                letters[key] = known
+            if level.view.path:
+                places[key] = _place(level.view, name)
+    return letters, places, derived
 
 
-def _sites(found: Sequence[tuple[_Level, Found]]) -> Iterator[ActivationSite]:
-    paths = [
-        module_path([level.view.nodes[p] for p in item.nodes], item.output) for level, item in found
-    ]
-    prefixes = [f"{level.view.label}/" if level.view.path else "" for level, _ in found]
-    names = unique(prefix + path for prefix, (path, _) in zip(prefixes, paths, strict=True))
+def _place(view: GraphView, name: str) -> Place:
+    loops = sum(around in ("Loop", "Scan") for around in _around(view))
+    return Place(view.path, name, view.dtype(name) or "float32", loops, view.rank(name) or 0)
+
+
+def _place_of(view: GraphView, key: str) -> Place:
+    """Return the place of a tensor that goes by the key of the graph around that defines it."""
+    owner: GraphView | None = view
+    while owner is not None:
+        name = key.removeprefix(f"{owner.label}::") if owner.path else key
+        if owner.key(name) == key and (owner.defines(name) or owner.parent is None):
+            return _place(owner, name)
+        owner = owner.parent
+    raise InternalError(f"no graph defines {key!r}")
+
+
+def _sites(found: Sequence[tuple[_Level, Activation]]) -> Iterator[ActivationSite]:
+    paths = [_path(level.view, item) for level, item in found]
+    names = unique(path for path, _ in paths)
     for index, ((level, item), name, (_, scope)) in enumerate(
         zip(found, names, paths, strict=True)
     ):
-        yield _site(level, item, index=index, name=name, scope=level.view.label or scope)
+        if isinstance(item, InRecurrent):
+            yield _gate_site(level, item, index=index, name=name, scope=scope)
+        else:
+            yield _site(level, item, index=index, name=name, scope=scope)
+
+
+def _path(view: GraphView, item: Activation) -> tuple[str, str]:
+    """Return the name of an activation before it is made unique, and its scope."""
+    nodes = [view.nodes[p] for p in item.nodes]
+    inside = isinstance(item, InRecurrent)
+    name, scope = module_path(nodes, nodes[-1].output[0] if inside else item.output)
+    if isinstance(item, InRecurrent):
+        direction = item.activation.direction
+        name, scope = f"{name}.{direction}.{item.activation.gate}", name
+    prefix = f"{view.label}/" if view.path else ""
+    return prefix + name, view.label or scope
+
+
+def _gate_site(
+    level: _Level, item: InRecurrent, *, index: int, name: str, scope: str
+) -> ActivationSite:
+    node = level.view.nodes[item.nodes[0]]
+    return ActivationSite(
+        index=index,
+        name=name,
+        activation=item.activation.activation,
+        params=dict(item.activation.params),
+        role=Role.RECURRENT,
+        scope=scope,
+        nodes=(printable(node.name or item.output),),
+        input=item.activation.input.name,
+        output=item.activation.output.name,
+        feature_axis=2,
+        sample_axis=0,
+        unscored=_cannot_be_tapped(level.view),
+    )
 
 
 def _site(level: _Level, item: Found, *, index: int, name: str, scope: str) -> ActivationSite:
@@ -233,8 +329,12 @@ def _skipped(level: _Level, position: int) -> Skipped | None:
         return None  # folded: nothing that runs on data
     elif reason is None:
         reason = _other_reason(level, position)
+    return Skipped(_node_name(view, node), kind(node), reason)
+
+
+def _node_name(view: GraphView, node: onnx.NodeProto) -> str:
     name = printable(node.name or (node.output[0] if node.output else node.op_type))
-    return Skipped(f"{view.label}/{name}" if view.path else name, kind(node), reason)
+    return f"{view.label}/{name}" if view.path else name
 
 
 def _other_reason(level: _Level, position: int) -> str:

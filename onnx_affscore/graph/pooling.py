@@ -11,9 +11,9 @@ from typing import TypeAlias
 import numpy as np
 
 from onnx_affscore.errors import OptionError
-from onnx_affscore.records import Array, TensorLayout
+from onnx_affscore.records import Array, Derived, TensorLayout
 
-__all__ = ["POOLINGS", "Read", "raw_reader", "reader"]
+__all__ = ["POOLINGS", "Read", "derived_reader", "raw_reader", "reader"]
 
 Read: TypeAlias = Callable[[Mapping[str, Array], int], Array]
 _Rows: TypeAlias = Callable[[Array, int], Array]
@@ -56,6 +56,28 @@ def raw_reader(
         (array,) = fetched.values()
         values = of(np.asanyarray(array).astype(np.float64))
         return rows(np.mean(values, axis=tuple(axes)) if axes else values, samples)
+
+    return read
+
+
+def derived_reader(
+    derived: Derived,
+    outputs: Mapping[str, str],
+    layout: TensorLayout,
+    pool: str,
+    seed: int,
+    *,
+    of: Callable[[Array], Array] = np.asanyarray,
+) -> Read:
+    """Return what makes rows of a tensor that is computed outside the graph.
+
+    ``outputs``: the model's output that holds each tensor that it is computed from.
+    """
+    whole = raw_reader(layout, pool, seed, of=of)
+
+    def read(fetched: Mapping[str, Array], samples: int) -> Array:
+        computed = derived.compute({name: fetched[output] for name, output in outputs.items()})
+        return whole({derived.name: computed}, samples) if computed.size else np.empty((0, 1))
 
     return read
 

@@ -39,6 +39,14 @@ def resolve(
     layouts: dict[str, TensorLayout] = {}
     sites = []
     for site in located.sites:
+        if site.input in located.derived:
+            layouts |= {
+                name: TensorLayout(located.derived[name].dtype, 3, 0, 2)
+                for name in (site.input, site.output)
+                if site.unscored is None
+            }
+            sites.append(site)
+            continue
         x, y = (
             probed.get(name) or _from_graph(name, located, batched)
             for name in (site.input, site.output)

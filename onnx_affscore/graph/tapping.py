@@ -1,7 +1,8 @@
 """Write the nodes of one tensor's taps in the vocabulary of the model's own opset."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any, final
 
 import numpy as np
@@ -9,16 +10,18 @@ import onnx
 from onnx import helper
 
 from onnx_affscore.graph.pooling import Read, raw_reader, reader
+from onnx_affscore.graph.view import subgraphs
 from onnx_affscore.records import Array, Tap, TensorLayout
 
-__all__ = ["PREFIX", "TapWriter", "Written"]
+__all__ = ["TapWriter", "Written", "unused_prefix"]
 
-PREFIX = "affscore"
+_PREFIX = "affscore"
 # |x| up to this counts as zero: the published definition of sparsity.
 _SPARSITY_THRESHOLD = 1e-3
 _OPSET_WHERE_NONE = 13
 _FIRST_OPSET_WITH_BROADCAST = 7  # before, arithmetic broadcasts only where an attribute says so
 _OPSET_WITH_AXES_INPUT = 18
+_IR_WITH_PLAIN_INITIALISERS = 4  # before, every initialiser is an input as well
 
 
 @final
@@ -45,7 +48,8 @@ class TapWriter:
             proto.opset_import.append(helper.make_opsetid("", _OPSET_WHERE_NONE))
         self.opset = versions[0] if versions else _OPSET_WHERE_NONE
         self.sparsity = sparsity
-        self._taken = set(_names(self.graph))
+        self._initializers_are_inputs = proto.ir_version < _IR_WITH_PLAIN_INITIALISERS
+        self._prefix = unused_prefix(self.graph)
         self._count = 0
 
     def write(
@@ -76,6 +80,11 @@ class TapWriter:
             self._tap(written, "sparsity", share, read, rank=rank)
         return written
 
+    def raw(self, name: str) -> tuple[str, onnx.NodeProto]:
+        """Return a copy of a tensor as it is: the new name, and the node that makes it."""
+        written = Written()
+        return self._add(written, "Identity", [name]), written.nodes[0]
+
     def _raw(
         self, written: Written, name: str, layout: TensorLayout, *, pool: str, seed: int
     ) -> None:
@@ -86,7 +95,7 @@ class TapWriter:
         readers = {
             "features": raw_reader(layout, pool, seed),
             "square": raw_reader(layout, "rows", seed, of=np.square),
-            "sparsity": raw_reader(layout, "rows", seed, of=_is_small),
+            "sparsity": raw_reader(layout, "rows", seed, of=is_small),
         }
         for quantity, read in readers.items():
             if self.sparsity or quantity != "sparsity":
@@ -109,11 +118,11 @@ class TapWriter:
     def _small(self, written: Written, x: str, *, wide: bool) -> str:
         """1 where |x| <= threshold, else 0; NaN counts as large."""
         dtype = np.float64 if wide else np.float32
-        limit = self._constant(f"threshold_{np.dtype(dtype)}", np.array(_SPARSITY_THRESHOLD, dtype))
-        size = self._add(written, "Abs", [x])
-        large = self._add(written, "Less", [limit, size])
-        small = self._add(written, "Cast", [large], to=int(onnx.TensorProto.FLOAT))
-        return self._add(written, "Sub", [self._constant("one", np.array(1, np.float32)), small])
+        # The next number above it: all opsets have Less, and no comparison holds for NaN.
+        above = np.nextafter(np.array(_SPARSITY_THRESHOLD, dtype), dtype(np.inf))
+        limit = self._constant(f"threshold_{np.dtype(dtype)}", above)
+        small = self._add(written, "Less", [self._add(written, "Abs", [x]), limit])
+        return self._add(written, "Cast", [small], to=int(onnx.TensorProto.FLOAT))
 
     def _weights(self, written: Written, mask: str | None, *, wide: bool = False) -> str | None:
         """A token mask as numbers, (samples, tokens, 1)."""
@@ -143,49 +152,39 @@ class TapWriter:
         return self._add(written, "ReduceMean", [x], axes=list(axes), keepdims=0)
 
     def _add(self, written: Written, op: str, inputs: list[str], **attributes: Any) -> str:
-        output = self._fresh(op)
+        output = f"{self._prefix}/{op}_{self._count}"
+        self._count += 1
         written.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
         return output
 
-    def _fresh(self, stem: str) -> str:
-        while True:
-            name = f"{PREFIX}/{stem}_{self._count}"
-            self._count += 1
-            if name not in self._taken:
-                self._taken.add(name)
-                return name
-
     def _constant(self, key: str, value: Array) -> str:
-        name = f"{PREFIX}/{key}"
+        name = f"{self._prefix}/{key}"
         if name not in {t.name for t in self.graph.initializer}:
             tensor = onnx.numpy_helper.from_array(value, name)
-            as_input = self._initializers_are_inputs
             self.graph.initializer.append(tensor)
-            if as_input:
+            if self._initializers_are_inputs:
                 self.graph.input.append(
                     helper.make_tensor_value_info(name, tensor.data_type, value.shape)
                 )
         return name
 
-    @property
-    def _initializers_are_inputs(self) -> bool:
-        """Whether the file lists initialisers as inputs, as IR versions below 4 must."""
-        inputs = {i.name for i in self.graph.input}
-        return bool(self.graph.initializer) and all(
-            t.name in inputs for t in self.graph.initializer
-        )
+
+def is_small(x: Array) -> Array:
+    return np.asanyarray(np.abs(x) <= _SPARSITY_THRESHOLD)
 
 
-def _is_small(x: Array) -> Array:
-    return np.asarray(np.abs(x) <= _SPARSITY_THRESHOLD)
+def unused_prefix(graph: onnx.GraphProto) -> str:
+    """Return a first part for names that no name in a graph, or in one inside it, has."""
+    taken = {name.partition("/")[0] for name in _names(graph)}
+    candidates = chain((_PREFIX,), (f"{_PREFIX}_{i}" for i in count(2)))
+    return next(prefix for prefix in candidates if prefix not in taken)
 
 
-def _names(graph: onnx.GraphProto) -> Mapping[str, None]:
-    """Every name that a graph and the graphs inside it use."""
-    names = [*(i.name for i in graph.input), *(t.name for t in graph.initializer)]
+def _names(graph: onnx.GraphProto) -> Iterator[str]:
+    yield from (i.name for i in graph.input)
+    yield from (t.name for t in graph.initializer)
+    yield from (t.values.name for t in graph.sparse_initializer)
     for node in graph.node:
-        names += [node.name, *node.input, *node.output]
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                names += _names(attribute.g)
-    return dict.fromkeys(names)
+        yield from (node.name, *node.input, *node.output)
+        for _, inner in subgraphs(node):
+            yield from _names(inner)

@@ -97,9 +97,10 @@ class Session:
         """Run the model once; raises :class:`RunError` with ONNX Runtime's reason."""
         options = ort.RunOptions()
         options.log_severity_level = _FATAL
+        asked = list(names) or self.outputs[:1]  # asking for nothing would compute everything
         with translated("cannot run the model"):
-            values = self._session.run(list(names), dict(feeds), options)
-        return dict(zip(names, values, strict=True))
+            values = self._session.run(list(asked), dict(feeds), options)
+        return dict(zip(asked, values, strict=True))
 
     def _assignment(self, device: Device) -> list[tuple[str, str, str]]:
         if device.wanted not in self.providers or device.wanted == CPU:
