@@ -5,8 +5,8 @@ from typing import Any
 
 from onnx_affscore.data.source import Data
 from onnx_affscore.graph.hints import input_hints
-from onnx_affscore.graph.locate import locate
 from onnx_affscore.graph.model import load, save
+from onnx_affscore.graph.prepare import find_activations
 from onnx_affscore.measure import Progress, measure
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
@@ -69,7 +69,7 @@ def sites(model: str | Path) -> tuple[tuple[ActivationSite, ...], tuple[Skipped,
     Runs no data. Raises :class:`~onnx_affscore.errors.ModelError` where the file is no model.
     """
     loaded = load(model)
-    located = locate(loaded, input_hints(loaded.proto))
+    located = find_activations(loaded, input_hints(loaded.proto)).located
     return located.sites, located.skipped
 
 

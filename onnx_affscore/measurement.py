@@ -13,8 +13,9 @@ from onnx_affscore.data.source import Data
 from onnx_affscore.data.synthetic import first_that_runs
 from onnx_affscore.graph.hints import input_hints
 from onnx_affscore.graph.instrument import Instrumented, expose, instrument
-from onnx_affscore.graph.locate import Located, locate
+from onnx_affscore.graph.locate import Located
 from onnx_affscore.graph.model import load
+from onnx_affscore.graph.prepare import find_activations
 from onnx_affscore.graph.resolve import Resolved, resolve
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import DataSource
@@ -32,12 +33,17 @@ _MASK = re.compile(r"(attention|input|padding|token)_?mask", re.IGNORECASE)
 
 @final
 class Measurement:
-    """A model, what its graph says of its inputs, and the device that it runs on."""
+    """A model, what its graph says of its inputs, and the device that it runs on.
+
+    ``prepared`` is the model that is tapped: once its sites are located, the loaded one with
+    whatever hides an activation opened up.
+    """
 
     def __init__(self, model_path: str | Path, options: Options) -> None:
         self.options = options
         self.device, notices = start_device(options.device)
         self.model = load(model_path)
+        self.prepared = self.model
         self.hints = input_hints(self.model.proto)
         self.warnings = list(notices)
 
@@ -48,8 +54,9 @@ class Measurement:
 
     def located(self) -> Located:
         """Find the sites, those not selected marked with the reason."""
-        found = locate(self.model, self.hints)
-        return replace(found, sites=self.options.selection.apply(found.sites))
+        found = find_activations(self.model, self.hints)
+        self.prepared = found.model
+        return replace(found.located, sites=self.options.selection.apply(found.located.sites))
 
     def source(self, data: Data) -> DataSource:
         """Open the data; made-up values get their shapes from the first probe that runs."""
@@ -68,7 +75,7 @@ class Measurement:
 
     def probe(self, source: DataSource, located: Located) -> tuple[DataSource, Probe]:
         """Run the model on a sample or two to learn shapes, types and what the batch does."""
-        exposed = expose(self.model.proto, _tensors(located), located.places)
+        exposed = expose(self.prepared.proto, _tensors(located), located.places)
         session = self.session(exposed.proto)
         outputs = tuple(exposed.shapes.values())
         source = first_that_runs(source, lambda batch: session.run(outputs, batch.feeds))
@@ -92,7 +99,7 @@ class Measurement:
     def instrumented(self, located: Located, resolved: Resolved) -> Instrumented:
         """Return the model with its taps."""
         return instrument(
-            self.model.proto,
+            self.prepared.proto,
             resolved.layouts,
             places=located.places,
             derived=located.derived,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from onnx_affscore.fields import RANKS, SCORES, TRANSPORT
+
 if TYPE_CHECKING:
     import pandas
 
@@ -277,7 +279,8 @@ class SiteScore:
     @classmethod
     def none(cls, reason: str) -> "SiteScore":
         """Return the record of a site that is listed and not measured."""
-        return cls(Status.UNSCORED, reason, 0, None, {}, {}, {})
+        scores, rank, transport = map(dict.fromkeys, (SCORES, RANKS, TRANSPORT))
+        return cls(Status.UNSCORED, reason, 0, None, scores, rank, transport)
 
 
 @dataclass(frozen=True, slots=True)

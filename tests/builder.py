@@ -8,8 +8,9 @@ import onnx
 from onnx import helper, numpy_helper
 
 from onnx_affscore.graph.hints import input_hints
-from onnx_affscore.graph.locate import Located, locate
+from onnx_affscore.graph.locate import Located
 from onnx_affscore.graph.model import LoadedModel, load
+from onnx_affscore.graph.prepare import find_activations
 from onnx_affscore.records import Array
 
 __all__ = ["Builder", "located", "reloaded"]
@@ -138,4 +139,4 @@ def reloaded(builder: Builder, folder: Path) -> LoadedModel:
 def located(builder: Builder, folder: Path) -> Located:
     """Return what is found in the written model."""
     model = reloaded(builder, folder)
-    return locate(model, input_hints(model.proto))
+    return find_activations(model, input_hints(model.proto)).located

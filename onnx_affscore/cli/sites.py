@@ -21,11 +21,11 @@ def command(model: str, json_file: str | None) -> int:
     from onnx_affscore import report
     from onnx_affscore.errors import NothingToScoreError
     from onnx_affscore.graph.hints import input_hints
-    from onnx_affscore.graph.locate import locate
     from onnx_affscore.graph.model import load
+    from onnx_affscore.graph.prepare import find_activations
 
     loaded = load(model)
-    located = locate(loaded, input_hints(loaded.proto))
+    located = find_activations(loaded, input_hints(loaded.proto)).located
     if json_file is not None:
         listed = report.sites_to_dict(loaded.info, located.sites, located.skipped)
         report.write(json_file, report.dumps(listed))

@@ -65,7 +65,27 @@ class Layouts:
                         self._letters[name] = letters
 
     def __getitem__(self, name: str) -> Letters | None:
-        return self._letters.get(name)
+        """Return a tensor's letters; where its features are not known, what uses it may tell."""
+        known = self._letters.get(name)
+        return known if known and "C" in known else self._by_use(name) or known
+
+    def _by_use(self, name: str) -> Letters | None:
+        """A convolution reads its features along axis 1, a product with weights along the last."""
+        pending, seen = [name], {name}
+        while pending:
+            current = pending.pop(0)
+            for node in self.view.consumers_of(current):
+                if node.input[0] == current and len(node.input) > 1:
+                    weights = self.view.initializers.get(node.input[1])
+                    if node.op_type in ("Conv", "ConvTranspose") and weights is not None:
+                        return "NC" + "S" * (len(weights.dims) - 2)
+                    rank = self.view.rank(name)
+                    if node.op_type in ("MatMul", "Gemm") and weights is not None and rank:
+                        return ("N" + "S" * (rank - 2) + "C") if rank > 1 else None
+                if is_elementwise(kind(node)) and node.output[0] not in seen:
+                    seen.add(node.output[0])
+                    pending.append(node.output[0])
+        return None
 
     def set(self, name: str, letters: Letters) -> None:
         """Give a tensor its letters (an operator whose outputs differ in layout)."""

@@ -34,25 +34,26 @@ class Lifter:
             chain.append((_subgraph(node, step.attribute), node))
         return chain
 
-    def lift(self, name: str, path: Sequence[Step], *, element: int, rank: int) -> int:
+    def lift(self, name: str, path: Sequence[Step], *, element: int, rank: int | None) -> int:
         """Make a tensor of the graph at ``path`` an output of every graph, the main one too.
 
-        It keeps its name, which must be unique in the model. ``element`` is its element type.
-        Returns the number of loops that it came through.
+        It keeps its name, which must be unique in the model. ``element`` is its element type,
+        ``rank`` None where it is not known: a wrong one would make the runtime fail. Returns the
+        number of loops that it came through.
         """
         loops = 0
         chain = self.chain(path)
         for (graph, node), step in zip(chain[:0:-1], list(path)[::-1], strict=True):
             if node is None:
                 raise InternalError("a subgraph without a node that holds it")
-            graph.output.append(_port(name, element, rank + loops))
+            graph.output.append(_port(name, element, _plus(rank, loops)))
             if node.op_type == "If":
                 _empty_in_other_branch(node, step.attribute, graph.output[-1])
             else:
                 _pad_outputs(node, len(graph.output) - 1)
                 loops += 1
             node.output.append(name)
-        self.graph.output.append(_port(name, element, rank + loops))
+        self.graph.output.append(_port(name, element, _plus(rank, loops)))
         return loops
 
 
@@ -70,16 +71,20 @@ def _pad_outputs(node: onnx.NodeProto, body_outputs: int) -> None:
             attribute.ints.append(0)
 
 
-def _port(name: str, element: int, rank: int) -> onnx.ValueInfoProto:
-    """An output of known type and rank; the checker wants a shape, if one of unknown sizes."""
-    return helper.make_tensor_value_info(name, element, [None] * rank)
+def _plus(rank: int | None, loops: int) -> int | None:
+    return None if rank is None else rank + loops
+
+
+def _port(name: str, element: int, rank: int | None) -> onnx.ValueInfoProto:
+    """An output of known type; the checker wants a shape too, if one of unknown sizes."""
+    return helper.make_tensor_value_info(name, element, None if rank is None else [None] * rank)
 
 
 def _empty_in_other_branch(node: onnx.NodeProto, attribute: str, port: onnx.ValueInfoProto) -> None:
     other = next(graph for branch, graph in subgraphs(node) if branch != attribute)
     tensor = port.type.tensor_type
-    rank = len(tensor.shape.dim)
-    empty: Array = np.zeros((0,) * rank, helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+    rank = len(tensor.shape.dim) if tensor.HasField("shape") else None
+    empty: Array = np.zeros((0,) * (rank or 1), helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     dummy = f"{port.name}/none"
     other.node.append(
         helper.make_node("Constant", [], [dummy], name=dummy, value=numpy_helper.from_array(empty))

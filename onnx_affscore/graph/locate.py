@@ -41,7 +41,7 @@ class Place:
     name: str
     dtype: str
     loops: int
-    rank: int = 0
+    rank: int | None = None
 
 
 @final
@@ -207,7 +207,7 @@ def _tensors(
 
 def _place(view: GraphView, name: str) -> Place:
     loops = sum(around in ("Loop", "Scan") for around in _around(view))
-    return Place(view.path, name, view.dtype(name) or "float32", loops, view.rank(name) or 0)
+    return Place(view.path, name, view.dtype(name) or "float32", loops, view.rank(name))
 
 
 def _place_of(view: GraphView, key: str) -> Place:

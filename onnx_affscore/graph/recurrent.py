@@ -131,10 +131,11 @@ def recurrent(view: GraphView, position: int) -> list[RecurrentActivation]:
         )
         for i, name in enumerate(directions)
     }
-    gates = Recomputed(
-        operands,
-        partial(recompute, op=node.op_type, cells=cells, batch_first=bool(attrs.get("layout", 0))),
+    batch_first = bool(attrs.get("layout", 0))
+    equations = partial(
+        recompute, op=node.op_type, cells=cells, batch_first=batch_first, width=width
     )
+    gates = Recomputed(operands, equations)
     side = partial(Derived, fetches=gates.fetches, features=width, dtype=dtype)
     found = []
     for i, direction in enumerate(directions):

@@ -173,18 +173,23 @@ _RANKS = {"X": 3, "Y": 4, "W": 3, "R": 3, "B": 2, "sequence_lens": 1, "initial_h
 
 
 def recompute(
-    operands: Mapping[str, Array], op: str, cells: Mapping[str, Cell], *, batch_first: bool
+    operands: Mapping[str, Array],
+    op: str,
+    cells: Mapping[str, Cell],
+    *,
+    batch_first: bool,
+    width: int,
 ) -> dict[tuple[str, str], FloatArray]:
     """Return the input of every gate's activation by direction and gate, (n, s, d), read-only.
 
     ``operands``: the arrays of the operator by the specification's names, optional ones left out;
-    ``cells``: one per direction. Masked arrays where ``sequence_lens`` leaves padding. The steps
-    of a loop's iterations follow one another; no samples where there is nothing to compute from
-    (no iteration, or the branch of an If that did not run).
+    ``cells``: one per direction; ``width``: d. Masked where ``sequence_lens`` leaves padding. The
+    steps of a loop's iterations follow one another; no samples where there is nothing to compute
+    from (no iteration, or the branch of an If that did not run).
     """
-    kind, x = KINDS[op], operands["X"]
-    if x.ndim < _RANKS["X"] or x.size == 0:
-        nothing = np.empty((0, 1, 1))
+    kind = KINDS[op]
+    if any(a.ndim < _RANKS[name] or a.size == 0 for name, a in operands.items()):
+        nothing = np.empty((0, 1, width))
         return {(name, gate): nothing for name in cells for gate in kind.gates}
     parts = [_at_once(turn, kind, cells, batch_first) for turn in _turns(operands)]
     join = np.ma.concatenate if "sequence_lens" in operands else np.concatenate
@@ -196,7 +201,7 @@ def recompute(
 
 def _turns(operands: Mapping[str, Array]) -> Iterator[Mapping[str, Array]]:
     """Yield the operands of each iteration of the loops around the operator."""
-    loops = operands["X"].shape[: -_RANKS["X"]]
+    loops = operands["Y"].shape[: -_RANKS["Y"]]
     for turn in np.ndindex(loops):
         # An operand from further outside has fewer axes: those of the outer loops.
         yield {name: a[turn[: a.ndim - _RANKS[name]]] for name, a in operands.items()}

@@ -2,28 +2,10 @@
 
 from collections.abc import Iterable
 
+from onnx_affscore.fields import RANKS, SCORES, TRANSPORT
 from onnx_affscore.records import ScoredSite
 
 __all__ = ["RANKS", "SCORES", "TRANSPORT", "ordered", "score_names"]
-
-SCORES = (
-    "affinity",
-    "covariance",
-    "affinity_low",
-    "affinity_high",
-    "affinity_empirical",
-    "affinity_ledoit_wolf",
-    "affinity_std",
-    "cka",
-    "r2",
-    "sparsity_before",
-    "sparsity_after",
-    "entropy_before",
-    "entropy_after",
-    "norm_diff",
-)
-RANKS = ("input", "output", "noise_floor")
-TRANSPORT = ("solver", "certificate", "paired", "lower", "upper")
 
 
 def ordered(keys: Iterable[str], first: tuple[str, ...]) -> list[str]:

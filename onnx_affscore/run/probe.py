@@ -61,7 +61,7 @@ def probe(
 
     ``batch(size)`` returns the first ``size`` samples, None where there are not so many.
     ``fixed`` is the batch size that the model's input declares. Tensors of a branch that did not
-    run are left out. Raises :class:`RunError` where not even the smallest batch runs.
+    run each time are left out. Raises :class:`RunError` where not even the smallest batch runs.
     """
     small = batch(fixed or 1)
     if small is None:
@@ -77,12 +77,13 @@ def probe(
     for name, output in asked.shapes.items():
         stacked = asked.stacked.get(name, 0)
         shape = _shape(one[output], stacked)
-        if shape is not None:
+        doubled = None if two is None else _shape(two[output], stacked)
+        if shape is not None and (two is None or doubled is not None):
             tensors[name] = ProbedTensor(
                 dtype=session.types.get(name) or asked.dtypes[name],
                 shape=shape,
                 samples=small.size,
-                larger=None if two is None else _shape(two[output], stacked),
+                larger=doubled,
                 stacked=stacked,
             )
     return Probe(tensors, None if two is not None else small.size)

@@ -1,5 +1,6 @@
 """ONE table of devices: which execution provider each takes, and whether it really runs there."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -10,6 +11,7 @@ __all__ = ["CPU", "CUDA", "Device", "check_assignment", "parse_device"]
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
+_CUDA_DEVICE = re.compile(r"cuda(:(?P<number>[0-9]+))?")
 
 # Operators that ONNX Runtime keeps on the CPU on purpose: they compute shapes and indices.
 _SHAPE_OPERATORS = frozenset({
@@ -45,21 +47,20 @@ def parse_device(text: str, available: Sequence[str]) -> Device:
     :class:`OptionError` for another name, :class:`ProviderError` where CUDA is asked for and the
     build has none.
     """
-    name, _, number = text.partition(":")
-    if name == "cpu" and not number:
+    if text == "cpu":
         return Device("cpu", (CPU,), strict=True)
-    if name == "auto" and not number:
-        if CUDA in available:
-            return Device("auto", (_cuda(0), CPU), strict=False)
-        return Device("auto", (CPU,), strict=False)
-    if name != "cuda" or (number and not number.isdigit()):
+    if text == "auto":
+        providers = (_cuda(0), CPU) if CUDA in available else (CPU,)
+        return Device("auto", providers, strict=False)
+    match = _CUDA_DEVICE.fullmatch(text)
+    if match is None:
         raise OptionError(f"no device {text!r}; wanted auto, cpu, cuda or cuda:N")
     if CUDA not in available:
         raise ProviderError(
             f"--device {text}: the installed ONNX Runtime has no CUDA provider (it has"
             f" {', '.join(available)}); install onnxruntime-gpu, or use --device auto"
         )
-    index = int(number or 0)
+    index = int(match["number"] or 0)
     return Device(text, (_cuda(index), CPU), strict=True, index=index)
 
 

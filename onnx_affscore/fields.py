@@ -1,0 +1,22 @@
+"""The names under ``scores``, ``rank`` and ``transport`` of every site, in the contract's order."""
+
+__all__ = ["RANKS", "SCORES", "TRANSPORT"]
+
+SCORES = (
+    "affinity",
+    "covariance",
+    "affinity_low",
+    "affinity_high",
+    "affinity_empirical",
+    "affinity_ledoit_wolf",
+    "affinity_std",
+    "cka",
+    "r2",
+    "sparsity_before",
+    "sparsity_after",
+    "entropy_before",
+    "entropy_after",
+    "norm_diff",
+)
+RANKS = ("input", "output", "noise_floor")
+TRANSPORT = ("solver", "certificate", "paired", "lower", "upper")
