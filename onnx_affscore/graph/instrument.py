@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from onnx_affscore.graph.level import Place
 from onnx_affscore.graph.lifting import Lifter
-from onnx_affscore.graph.locate import Place
 from onnx_affscore.graph.pooling import derived_reader
 from onnx_affscore.graph.tapping import TapWriter, is_small, unused_prefix
 from onnx_affscore.graph.view import Step

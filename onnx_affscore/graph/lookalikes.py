@@ -50,7 +50,8 @@ def _rounds(piece: Piece, view: GraphView, context: Context) -> bool:
         view.nodes[p].op_type == "Cast" and attributes(view.nodes[p]).get("to") in _INTEGER_TYPES
         for p in piece.cone.nodes
     )
-    return _exotic(piece) and (integer_cast or bool(_kinds(piece, view) & _ROUNDING))
+    clamps = _exotic(piece) or piece.identity.name == "Clip"
+    return clamps and (integer_cast or bool(_kinds(piece, view) & _ROUNDING))
 
 
 def _guards(piece: Piece, view: GraphView, context: Context) -> bool:
@@ -61,6 +62,25 @@ def _guards(piece: Piece, view: GraphView, context: Context) -> bool:
         and 0 < low <= _LARGEST_GUARD
         and bool(kinds & {"Clip", "Max", "Where"})
     )
+
+
+def _keeps_positive(piece: Piece, view: GraphView, context: Context) -> bool:
+    """Whether a rectifier only keeps a variance from falling below zero in front of its root."""
+    if piece.identity.name not in ("Relu", "Clip") or "Relu" in _kinds(piece, view):
+        return False
+    pending, seen, ends = [piece.cone.target], {piece.cone.target}, set()
+    while pending:
+        for node in view.consumers_of(pending.pop()):
+            computed = [n for n in node.input if n and not view.is_constant(n)]
+            passes = kind(node) in _MOVING | {"Expand"} or (
+                kind(node) in ("Add", "Mul") and len(computed) == 1
+            )
+            if not passes:
+                ends.add(kind(node))
+            elif node.output[0] not in seen:
+                seen.add(node.output[0])
+                pending.append(node.output[0])
+    return bool(ends) and ends <= {"Sqrt", "Log", "Reciprocal", "Pow"}
 
 
 def _partial(piece: Piece, view: GraphView, context: Context) -> bool:
@@ -154,6 +174,7 @@ _CHECKS: Mapping[str, Check] = {
     "softmax spelled out": _softmax_spelled_out,
     "rounds: fake quantisation or integer arithmetic": _rounds,
     "a guard against zero, not an activation": _guards,
+    "keeps a variance or a norm positive in front of its root": _keeps_positive,
     "feeds a reduction: internals of a normalisation or a norm": _reduced,
     "follows a reduction: internals of a normalisation or a norm": _of_reduction,
     "a root, a logarithm or a quotient: not defined for all numbers": _partial,

@@ -133,6 +133,20 @@ def standard_deviation(g: Builder, x: str) -> str:
     return g.op("Div", c, g.op("Add", g.op("Sqrt", _mean(g, g.op("Mul", c, c))), 1e-5))
 
 
+def variance_kept_positive(g: Builder, x: str) -> str:
+    """E[x^2] - E[x]^2, kept from falling below zero by rounding, as tf.nn.moments writes it."""
+    square = g.op("Mul", _mean(g, x), _mean(g, x))
+    spread = g.op("Sub", _mean(g, g.op("Mul", x, x)), square)
+    safe = g.op("Reshape", g.op("Max", 0.0, spread), g.tensor([-1, 1], "int64"))
+    return g.op("Mul", x, g.op("Reciprocal", g.op("Sqrt", g.op("Add", safe, 1e-6))))
+
+
+def rounded_clip(g: Builder, x: str) -> str:
+    """Simulated integers: the bounds of the type, moved and scaled."""
+    steps = g.op("Clip", g.op("Round", g.op("Div", x, 0.0078125)), g.const(-128.0), g.const(127.0))
+    return g.op("Mul", g.op("Sub", steps, 3.0), 0.0078125)
+
+
 def batch_norm_folded(g: Builder, x: str) -> str:
     return _scaled(g, x)
 
@@ -406,7 +420,8 @@ def fourier_features(g: Builder, x: str) -> str:
 for _inner in (
     layer_norm_pow, layer_norm_mul, layer_norm_tensorflow, layer_norm_power, rms_norm,
     rms_norm_reciprocal, l2_normalise, l2_normalise_max, l2_normalise_parts, l1_normalise,
-    dynamic_scale, standard_deviation, batch_norm_folded, softmax_parts, softmax_parts_plain,
+    dynamic_scale, standard_deviation, variance_kept_positive, rounded_clip,
+    batch_norm_folded, softmax_parts, softmax_parts_plain,
     softmax_parts_reciprocal, log_sum_exp, local_response, temperature, power_two,
     product_with_itself, cubic, square_root, logarithm, guarded_logarithm, inverse,
     inverse_square_root, casts, double_negation, wide_clip, empty_clip, identity_leaky,

@@ -1,0 +1,58 @@
+"""One graph of a model with what was found in it: what the walk hands to the description."""
+
+from dataclasses import dataclass
+from typing import TypeAlias, final
+
+from onnx_affscore.graph.context import Context
+from onnx_affscore.graph.layout import Layouts
+from onnx_affscore.graph.recurrent import RecurrentActivation
+from onnx_affscore.graph.search import Found, Search
+from onnx_affscore.graph.view import GraphView, Step
+
+__all__ = ["Activation", "InRecurrent", "Level", "Place"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tensor of a subgraph is: the steps that lead there, and its name in that graph."""
+
+    path: tuple[Step, ...]
+    name: str
+    dtype: str
+    loops: int
+    rank: int | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class InRecurrent:
+    """An activation inside the recurrent operator at a position."""
+
+    position: int
+    activation: RecurrentActivation
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """The operator that holds it."""
+        return (self.position,)
+
+    @property
+    def output(self) -> str:
+        """What it puts out, computed outside the graph."""
+        return self.activation.output.name
+
+
+Activation: TypeAlias = Found | InRecurrent
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One graph with what was found in it."""
+
+    view: GraphView
+    context: Context
+    layouts: Layouts
+    found: tuple[Found, ...]
+    search: Search
