@@ -1,6 +1,5 @@
 """``score MODEL``: the signature of one model on data."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -101,8 +100,9 @@ def command(model: str, data: tuple[str, ...], **options: Any) -> int:
     """Score every activation of MODEL on data: table on stdout, files on request."""
     from onnx_affscore import api
     from onnx_affscore.report import output, to_text
+    from onnx_affscore.report.files import STDOUT
 
-    files = {n: options.pop(f"{n}_file") for n in ("json", "csv", "html", "plot")}
+    files = output.planned({n: options.pop(f"{n}_file") for n in ("json", "csv", "html", "plot")})
     folder, strict = options.pop("output_dir"), options.pop("strict")
     quiet, no_progress = options.pop("quiet"), options.pop("no_progress")
     if options["metrics"] is not None:
@@ -110,12 +110,10 @@ def command(model: str, data: tuple[str, ...], **options: Any) -> int:
     with progress_bar(hidden=quiet or no_progress) as progress:
         signature = api.signature(model, data or None, progress=progress, **options)
     say_warnings(signature.warnings, hidden=quiet)
-    for name, path in files.items():
-        if path is not None:
-            suffix = Path(path).suffix.removeprefix(".") if name == "plot" else name
-            output.write_as(signature, suffix, path)
+    for name, path in files:
+        output.write_as(signature, name, path)
     if folder is not None:
         output.write_all(signature, folder)
-    if not quiet and "-" not in files.values():
+    if not quiet and all(path != STDOUT for _, path in files):
         click.echo(to_text(signature), nl=False)
     return _INCOMPLETE if strict and output.incomplete(signature) else 0
