@@ -23,7 +23,9 @@ WEIGHTS = np.random.default_rng(3).normal(size=(4, 4)).astype(np.float32)
 ROWS = np.random.default_rng(4).normal(size=(12, 4)).astype(np.float32)
 
 
-def _value(name: str, element: int = FLOAT, shape: list[int | str] | None = None) -> object:
+def _value(
+    name: str, element: int = FLOAT, shape: list[int | str] | None = None
+) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, element, shape)
 
 
