@@ -1,6 +1,5 @@
 """The command group, loaded lazily, and the one place where errors become exit codes."""
 
-import os
 import sys
 from importlib import import_module
 from typing import Any, NoReturn, final
@@ -48,7 +47,7 @@ def main() -> None:
 def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the contract's code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in arguments
+    debug, stdout = "--debug" in arguments, sys.stdout
     try:
         code = main.main(
             [a for a in arguments if a != "--debug"],
@@ -59,6 +58,9 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         if debug and not isinstance(exc, click.ClickException | click.Abort):
             raise
         sys.exit(_exit_code(exc))
+    except SystemExit as exc:
+        # click replaces stdout and exits with 1 where the reader has gone: `... | head`
+        sys.exit(exc.code if sys.stdout is stdout else 0)
     except KeyboardInterrupt:
         _say("interrupted")
         sys.exit(_INTERRUPTED)
@@ -77,9 +79,6 @@ def _exit_code(exc: Exception) -> int:
     if isinstance(exc, AffscoreError):
         _say(f"error: {exc}")
         return exc.exit_code
-    if isinstance(exc, BrokenPipeError):  # the reader has gone: `onnx-affscore ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     if isinstance(exc, OSError):
         _say(f"error: {exc.strerror or exc}{f': {exc.filename}' if exc.filename else ''}")
         return _COULD_NOT_ANALYSE

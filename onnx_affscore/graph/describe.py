@@ -114,7 +114,7 @@ def _site(level: Level, item: Found, *, index: int, name: str, scope: str) -> Ac
         name=name,
         activation=item.activation,
         params=item.params,
-        role=level.context.role(item.output, activation=item.activation),
+        role=item.role or level.context.role(item.output, activation=item.activation),
         scope=scope,
         nodes=tuple(printable(n.name or n.output[0]) for n in nodes),
         input=view.key(item.input),

@@ -17,12 +17,13 @@ from onnx_affscore.graph.level import Activation, InRecurrent, Level, Place
 from onnx_affscore.graph.lookalikes import LOOKALIKES
 from onnx_affscore.graph.model import LoadedModel
 from onnx_affscore.graph.names import printable
+from onnx_affscore.graph.opening import HiddenSoftmax
 from onnx_affscore.graph.recurrent import Unsupported, recurrent
 from onnx_affscore.graph.recurrent_cells import KINDS
 from onnx_affscore.graph.search import Found, Search
 from onnx_affscore.graph.sizes import representative_sizes
 from onnx_affscore.graph.view import GraphView, Step, kind, subgraphs
-from onnx_affscore.records import ActivationSite, Derived, InputHint, Skipped
+from onnx_affscore.records import ActivationSite, Derived, InputHint, Role, Skipped
 
 __all__ = ["Located", "locate"]
 
@@ -44,17 +45,24 @@ class Located:
     derived: Mapping[str, Derived] = field(default_factory=dict)
 
 
-def locate(model: LoadedModel, hints: Sequence[InputHint] = ()) -> Located:
+def locate(
+    model: LoadedModel,
+    hints: Sequence[InputHint] = (),
+    *,
+    softmaxes: Sequence[HiddenSoftmax] = (),
+) -> Located:
     """Find every activation of a model, named by what it computes.
 
-    ``hints`` tell which axis of the inputs counts samples.
+    ``hints`` tell which axis of the inputs counts samples; ``softmaxes`` are those inside
+    attention operators, made tensors of the graph.
     """
     inferred = infer(model.proto, representative_sizes(hints))
     view = GraphView(model.proto.graph, types=types_of(inferred), folder=model.folder)
     context, layouts = Context(view), Layouts(view, input_letters(hints))
     found: list[tuple[Level, Activation]] = []
     skipped: list[Skipped] = []
-    for level, item in _walk(_searched(view, context, layouts), inferred):
+    shown = {s.output: s for s in softmaxes}
+    for level, item in _walk(_searched(view, context, layouts), inferred, shown):
         if isinstance(item, Skipped):
             skipped.append(item)
         else:
@@ -69,7 +77,9 @@ def _searched(view: GraphView, context: Context, layouts: Layouts) -> Level:
     return Level(view, context, layouts, found, search)
 
 
-def _walk(level: Level, inferred: onnx.GraphProto) -> Iterator[tuple[Level, Activation | Skipped]]:
+def _walk(
+    level: Level, inferred: onnx.GraphProto, softmaxes: Mapping[str, HiddenSoftmax]
+) -> Iterator[tuple[Level, Activation | Skipped]]:
     """Yield what is found and skipped in a graph and in those inside it, in execution order."""
     view = level.view
     ends: dict[int, list[Found]] = {}
@@ -80,17 +90,31 @@ def _walk(level: Level, inferred: onnx.GraphProto) -> Iterator[tuple[Level, Acti
     for position, node in enumerate(view.nodes):
         for item in ends.get(position, ()):
             yield level, item
-        if position not in inside:
+        if position not in inside and not any(name in softmaxes for name in node.output):
             skipped = _skipped(level, position)
             if skipped is not None:
                 yield level, skipped
         for gate in _gates(level, position):
             yield level, gate
+        for name in node.output:
+            if name in softmaxes:
+                yield level, _attention(softmaxes[name], position)
         place = place_of[id(node)]
         typed = dict(subgraphs(inferred.node[place]))
         for attribute, graph in subgraphs(node):
             child = _inside(level, node, Step(place, attribute), graph, typed[attribute])
-            yield from _walk(child, typed[attribute])
+            yield from _walk(child, typed[attribute], softmaxes)
+
+
+def _attention(softmax: HiddenSoftmax, position: int) -> Found:
+    return Found(
+        softmax.input,
+        softmax.output,
+        (position,),
+        "Softmax",
+        {"axis": softmax.axis},
+        role=Role.ATTENTION,
+    )
 
 
 def _gates(level: Level, position: int) -> Iterator[InRecurrent | Skipped]:

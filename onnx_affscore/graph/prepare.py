@@ -9,39 +9,65 @@ from typing import final
 
 import onnx
 
+from onnx_affscore.graph.inlining import inline_functions
 from onnx_affscore.graph.locate import Located, locate
 from onnx_affscore.graph.model import LoadedModel
+from onnx_affscore.graph.opening import (
+    HiddenSoftmax,
+    Opaque,
+    expose_softmaxes,
+    hides_activations,
+    open_up,
+)
 from onnx_affscore.graph.recurrent import ensure_outputs
 from onnx_affscore.graph.recurrent_cells import KINDS
 from onnx_affscore.graph.view import kind, subgraphs
-from onnx_affscore.records import InputHint
+from onnx_affscore.records import InputHint, Skipped
 
-__all__ = ["Prepared", "find_activations", "prepare"]
+__all__ = ["Found", "Prepared", "find_activations", "prepare"]
+
+_ATTENTION = frozenset({"Attention", "com.microsoft::MultiHeadAttention"})
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The model that is searched and tapped in the place of the loaded one, and what was found."""
+    """A model with nothing hidden, what stays closed, and the softmaxes inside attention."""
+
+    model: LoadedModel
+    opaque: tuple[Opaque, ...] = ()
+    softmaxes: tuple[HiddenSoftmax, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The model that is tapped in the place of the loaded one, and what was found in it."""
 
     model: LoadedModel
     located: Located
 
 
-def find_activations(model: LoadedModel, hints: Sequence[InputHint] = ()) -> Prepared:
-    """Prepare a model and find every activation in it."""
+def find_activations(model: LoadedModel, hints: Sequence[InputHint] = ()) -> Found:
+    """Prepare a model and find every activation in it, those that stay closed among the skipped."""
     prepared = prepare(model)
-    return Prepared(prepared, locate(prepared, hints))
+    located = locate(prepared.model, hints, softmaxes=prepared.softmaxes)
+    closed = tuple(Skipped(o.node, o.kind, o.reason) for o in prepared.opaque)
+    return Found(prepared.model, replace(located, skipped=(*located.skipped, *closed)))
 
 
-def prepare(model: LoadedModel) -> LoadedModel:
+def prepare(model: LoadedModel) -> Prepared:
     """Return the model with nothing hidden; the same object where nothing was."""
-    if not any(kind(node) in KINDS for node in _nodes(model.proto.graph)):
-        return model
+    inlined = inline_functions(model.proto)
+    kinds = {kind(node) for node in _nodes(inlined.graph)}
+    if not (kinds & {*KINDS, *_ATTENTION} or hides_activations(inlined)):
+        return Prepared(model if inlined is model.proto else replace(model, proto=inlined))
     proto = onnx.ModelProto()
-    proto.CopyFrom(model.proto)
+    proto.CopyFrom(inlined)
+    opaque = open_up(proto)
+    softmaxes = expose_softmaxes(proto)
     ensure_outputs(proto)
-    return replace(model, proto=proto)
+    return Prepared(replace(model, proto=proto), opaque, softmaxes)
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
+from onnx_affscore.graph.clamps import implicit_clamps
 from onnx_affscore.graph.context import Context
 from onnx_affscore.graph.lookalikes import refusal
 from onnx_affscore.graph.regions import Cone, Regions
 from onnx_affscore.graph.segment import Piece, Segmenter
 from onnx_affscore.graph.view import GraphView, attributes
+from onnx_affscore.records import Role
 
 __all__ = ["NORMALISING", "Found", "Search"]
 
@@ -23,13 +25,17 @@ _MOST_CHANNELS = 4096
 @final
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An activation in one graph: its tensors, its nodes by position, and what it computes."""
+    """An activation in one graph: its tensors, its nodes by position, and what it computes.
+
+    ``role`` is given where the graph around does not tell it.
+    """
 
     input: str
     output: str
     nodes: tuple[int, ...]
     activation: str
     params: dict[str, Any]
+    role: Role | None = None
 
 
 @final
@@ -56,6 +62,11 @@ class Search:
         for position in sorted(self.view.live):
             self._take_whole(position)
         self._drop_interiors()
+        for clamp in implicit_clamps(self.view):
+            ends = (clamp.input, clamp.output)
+            nodes = self.regions.cone(clamp.output, clamp.input).nodes
+            params = {"max": clamp.high, "implicit": True}
+            self._found.setdefault(ends, Found(*ends, nodes, "Relu", params))
         return sorted(self._found.values(), key=lambda f: f.nodes[-1])
 
     def _add(self, found: Found) -> None:
