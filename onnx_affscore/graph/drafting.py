@@ -20,23 +20,24 @@ class Surroundings:
     """What the rules know of a model: its opset, element types, ranks, constants, and free names.
 
     ``elements`` and ``ranks`` are those that inference found, ``constants`` the initialisers and
-    the tensors of Constant nodes; all graphs of the model share one space of names here.
+    the tensors of Constant nodes, ``tensors`` and ``nodes`` the names in use; all graphs of the
+    model share one space of names here.
     """
 
     opset: int
     elements: Mapping[str, int]
     ranks: Mapping[str, int]
     constants: Mapping[str, TensorProto]
-    taken: set[str]
+    tensors: set[str]
+    nodes: set[str]
 
     def fresh(self, stem: str) -> str:
         """Return a name that no tensor of the model has."""
-        name, count = stem, 0
-        while name in self.taken:
-            count += 1
-            name = f"{stem}_{count}"
-        self.taken.add(name)
-        return name
+        return _numbered(stem, self.tensors)
+
+    def fresh_node(self, stem: str) -> str:
+        """Return a name that no node of the model has: ONNX Runtime refuses repeated ones."""
+        return _numbered(stem, self.nodes)
 
     def element(self, *tensors: str) -> int | None:
         """Return the element type of the first of these tensors that has a known one."""
@@ -51,12 +52,11 @@ class Draft:
     node: onnx.NodeProto
     around: Surroundings
     nodes: list[onnx.NodeProto] = field(default_factory=list)
-    _names: set[str] = field(default_factory=set)
 
     @property
     def prefix(self) -> str:
         """The node's name, that of its output where it has none."""
-        return self.node.name or next(o for o in self.node.output if o)
+        return self.node.name or next((o for o in self.node.output if o), "")
 
     def add(self, operator: str, *inputs: str, outputs: int | list[str] = 1, **attrs: Any) -> str:
         """Append a node, ``Add`` or ``com.microsoft::Gelu``; return its first output."""
@@ -65,7 +65,12 @@ class Draft:
             stem = f"{self.node.output[0]}/{op_type}"
             outputs = [self.around.fresh(stem) for _ in range(outputs)]
         made = helper.make_node(
-            op_type, inputs, outputs, name=self._named(op_type), domain=domain, **attrs
+            op_type,
+            inputs,
+            outputs,
+            name=self.around.fresh_node(f"{self.prefix}/{op_type}"),
+            domain=domain,
+            **attrs,
         )
         made.metadata_props.extend(self.node.metadata_props)
         self.nodes.append(made)
@@ -109,10 +114,11 @@ class Draft:
         """Return an input by position, empty where it is left out."""
         return self.node.input[position] if position < len(self.node.input) else ""
 
-    def _named(self, op_type: str) -> str:
-        name, count = f"{self.prefix}/{op_type}", 0
-        while name in self._names:
-            count += 1
-            name = f"{self.prefix}/{op_type}_{count}"
-        self._names.add(name)
-        return name
+
+def _numbered(stem: str, taken: set[str]) -> str:
+    name, count = stem, 0
+    while name in taken:
+        count += 1
+        name = f"{stem}_{count}"
+    taken.add(name)
+    return name

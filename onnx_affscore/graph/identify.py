@@ -68,15 +68,22 @@ def _close(y: FloatArray, z: FloatArray, tolerance: float) -> bool:
 
 
 def affine_map(f: Curve) -> tuple[float, float] | None:
-    """Return (a, b) where f(x) = a x + b on the whole dense grid, else None."""
-    y = _values(f, _DENSE)
-    if not np.isfinite(y).all():
+    """Return (a, b) where f(x) = a x + b on the whole grid, else None.
+
+    The tails count where they are finite: a Clip at 10 bends, one at the bounds of half precision
+    does not.
+    """
+    y = _values(f, _GRID)
+    dense = y[: _DENSE.size]
+    if not np.isfinite(dense).all():
         return None
-    slope = float((y[-1] - y[0]) / (_DENSE[-1] - _DENSE[0]))
-    offset = float(y.mean() - slope * _DENSE.mean())
-    scale = max(float(np.abs(y).max()), 1e-30)
-    flat = np.abs(y - slope * _DENSE - offset).max() <= _AFFINE_TOLERANCE * scale
-    return (slope, offset) if flat else None
+    slope = float((dense[-1] - dense[0]) / (_DENSE[-1] - _DENSE[0]))
+    offset = float(dense.mean() - slope * _DENSE.mean())
+    scale = np.full_like(y, max(float(np.abs(dense).max()), 1e-30))
+    scale[_DENSE.size :] += np.abs(slope * _TAILS)
+    finite = np.isfinite(y)
+    error = np.abs(y[finite] - slope * _GRID[finite] - offset)
+    return (slope, offset) if (error <= _AFFINE_TOLERANCE * scale[finite]).all() else None
 
 
 def is_polynomial(f: Curve, degree: int = 6) -> bool:

@@ -21,7 +21,7 @@ Key: TypeAlias = tuple[str, str, str]
 # The key under which a node carries its name through the inliner.
 _NAME = "onnx_affscore.name"
 # Functions that call one another twice over grow without bound; no real model comes near this.
-_MOST_NODES = 1_000_000
+_MOST_NODES = 200_000
 
 
 def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -29,8 +29,8 @@ def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
 
     A node that came from a function is called ``<call>/<its name, else its operator>``, where
     ``<call>`` is the name of the node that called it, else of that node's output, and has the
-    metadata of that node wherever it has none of its own. Calls whose function is written for
-    other operator versions than the model's stay as they are if ONNX cannot convert it.
+    metadata of that node wherever it has none of its own. What ONNX has to convert, of functions
+    written for other versions of operators than the model's, loses its names.
 
     Raises :class:`ModelError` where functions call themselves, or cannot be inlined.
     """
@@ -82,6 +82,7 @@ class _Unfolding:
         copy.CopyFrom(function)
         copy.name, copy.overload = self._function_name(function.name), ""
         prefix = _carried_name(call) or call.name or next((o for o in call.output if o), "")
+        _spell_out_defaults(copy, call)
         self._name_after(prefix, call, copy.node)
         self._match_versions(copy)
         self.unfold(copy.node)
@@ -136,6 +137,14 @@ class _Unfolding:
                     needed.version = version
                 else:
                     self.other_versions = True
+
+
+def _spell_out_defaults(function: onnx.FunctionProto, call: onnx.NodeProto) -> None:
+    """Give a call the attributes that it leaves out: the inliner knows of no defaults."""
+    given = {a.name for a in call.attribute}
+    call.attribute.extend(a for a in function.attribute_proto if a.name not in given)
+    function.attribute.extend(a.name for a in function.attribute_proto)
+    del function.attribute_proto[:]
 
 
 def _restore_names(graph: onnx.GraphProto) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "ImplicitClamp",
     "Opaque",
     "expose_softmaxes",
+    "forget_softmaxes",
     "hides_activations",
     "implicit_clamps",
     "open_up",
@@ -87,7 +88,8 @@ def expose_softmaxes(proto: onnx.ModelProto) -> tuple[HiddenSoftmax, ...]:
 
     Nodes that compute them anew stand behind the operator, which itself stays as it is: clones
     of ``Attention`` that return its scores and its probabilities; for ``MultiHeadAttention``, of
-    which ONNX Runtime returns the scores alone, a clone and a Softmax.
+    which ONNX Runtime returns the scores alone, a clone and a Softmax. Where a mask forbids a key,
+    its score is the least number of the type.
     """
     if not any(
         kind(node) in (_ATTENTION, _MULTI_HEAD)
@@ -102,6 +104,18 @@ def expose_softmaxes(proto: onnx.ModelProto) -> tuple[HiddenSoftmax, ...]:
         nodes = [[n, *more] for n, more in zip(graph.node, behind, strict=True)]
         _replace(graph, nodes)
     return tuple(shown)
+
+
+def forget_softmaxes(proto: onnx.ModelProto, unwanted: Iterable[HiddenSoftmax]) -> None:
+    """Take away what :func:`expose_softmaxes` added for these: a runtime computes it, read or not."""
+    tensors = {name for softmax in unwanted for name in (softmax.input, softmax.output)}
+    for graph in list(_graphs(proto.graph)):
+        for position in reversed(range(len(graph.node))):
+            if tensors & set(graph.node[position].output):
+                del graph.node[position]
+        for position in reversed(range(len(graph.value_info))):
+            if graph.value_info[position].name in tensors:
+                del graph.value_info[position]
 
 
 def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
@@ -123,14 +137,16 @@ def _replace(graph: onnx.GraphProto, nodes: Sequence[Sequence[onnx.NodeProto]]) 
 def _surroundings(proto: onnx.ModelProto) -> Surroundings:
     types = [types_of(graph) for graph in _graphs(infer(proto))]
     constants: dict[str, TensorProto] = {}
-    taken: set[str] = set()
+    tensors: set[str] = set()
+    nodes: set[str] = set()
     for graph in _graphs(proto.graph):
         constants |= {t.name: t for t in graph.initializer}
-        taken |= {v.name for v in (*graph.input, *graph.output)} | {
+        tensors |= {v.name for v in (*graph.input, *graph.output)} | {
             t.name for t in graph.initializer
         }
         for node in graph.node:
-            taken |= {*node.input, *node.output}
+            tensors |= {*node.input, *node.output}
+            nodes.add(node.name)
             if node.op_type == "Constant":
                 value = next((a.t for a in node.attribute if a.name == "value"), None)
                 constants |= {} if value is None else {node.output[0]: value}
@@ -140,7 +156,7 @@ def _surroundings(proto: onnx.ModelProto) -> Surroundings:
     ranks = _agreed((n, len(i.shape)) for n, i in known if i.shape is not None)
     opset = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), None)
     opset = _DEFAULT_OPSET if opset is None else opset
-    return Surroundings(opset, elements, ranks, constants, taken)
+    return Surroundings(opset, elements, ranks, constants, tensors, nodes)
 
 
 def _agreed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
@@ -201,7 +217,7 @@ def _exposed(
     for mode, tensor in modes:
         copied = draft.again() if mode is None else draft.again(qk_matmul_output_mode=mode)
         clone = draft.nodes[-1]
-        clone.name = f"{draft.prefix}/{tensor.rpartition('/')[2]}"
+        clone.name = around.fresh_node(f"{draft.prefix}/{tensor.rpartition('/')[2]}")
         states = [around.fresh(f"{copied}/state") if o else "" for o in node.output[1:3]]
         del clone.output[1:]
         clone.output.extend([*states, *[""] * (2 - len(states)), tensor])

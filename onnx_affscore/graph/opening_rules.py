@@ -207,7 +207,9 @@ def _swiglu(draft: Draft, attrs: Attributes) -> None:
     draft.end("Mul", draft.add("Swish", gate, **attrs), value)
 
 
-def _softmax(draft: Draft, x: str, axis: int, *, flattens: bool) -> str:
+def _softmax(
+    draft: Draft, x: str, axis: int, *, flattens: bool, outputs: int | list[str] = 1
+) -> str:
     """Softmax along an axis, or over it and all behind it (as before opset 13) if it flattens."""
     flat = draft.around.opset < 13
     rank = draft.around.ranks.get(draft.input(0))
@@ -215,17 +217,17 @@ def _softmax(draft: Draft, x: str, axis: int, *, flattens: bool) -> str:
     if last or flattens == flat:
         # a negative axis is older than the per-axis operator, but not than opset 11
         ahead = rank - 1 if last and rank is not None and draft.around.opset < 11 else axis
-        return draft.add("Softmax", x, axis=ahead)
+        return draft.add("Softmax", x, outputs=outputs, axis=ahead)
     if not flattens:
         raise CannotOpenError("its Softmax along an inner axis does not exist before opset 13")
     rows = draft.add("Softmax", draft.add("Flatten", x, axis=axis), axis=-1)
-    return draft.add("Reshape", rows, draft.add("Shape", x))
+    return draft.add("Reshape", rows, draft.add("Shape", x), outputs=outputs)
 
 
 def _bias_softmax(draft: Draft, attrs: Attributes) -> None:
     total = draft.add("Add", *draft.node.input)
-    _softmax(draft, total, int(attrs.get("axis", 1)), flattens=True)
-    draft.nodes[-1].output[0] = draft.node.output[0]
+    axis, outputs = int(attrs.get("axis", 1)), [draft.node.output[0]]
+    _softmax(draft, total, axis, flattens=True, outputs=outputs)
 
 
 def _quantised(draft: Draft, activate: Callable[[str], str]) -> None:

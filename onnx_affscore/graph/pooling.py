@@ -101,8 +101,10 @@ def _row_means(layout: TensorLayout, seed: int) -> tuple[list[int], _Rows]:
 
 def _flatten(layout: TensorLayout, seed: int) -> tuple[list[int], _Rows]:
     def rows(array: Array, samples: int) -> Array:
-        moved = _samples_first(array, layout, list(range(layout.rank)), feature_last=False)
-        return moved.reshape(samples, -1)
+        # Features before positions, so that both sides of an activation have the same columns
+        # whatever their layouts.
+        moved = _samples_first(array, layout, list(range(layout.rank)))
+        return np.moveaxis(moved, -1, 1).reshape(samples, -1)
 
     return [], rows
 
@@ -133,9 +135,7 @@ def _reference(layout: TensorLayout, seed: int) -> tuple[list[int], _Rows]:
     return axes, lambda array, samples: array.reshape(array.shape[0] if array.ndim else 1, -1)
 
 
-def _samples_first(
-    array: Array, layout: TensorLayout, left: Sequence[int], *, feature_last: bool = True
-) -> Array:
+def _samples_first(array: Array, layout: TensorLayout, left: Sequence[int]) -> Array:
     """Move the sample axis to the front and the feature axis to the end; add what is missing."""
     names = list(left)
     if layout.sample_axis is not None and layout.sample_axis in names:
@@ -145,9 +145,9 @@ def _samples_first(
     else:
         array = array[np.newaxis]
         names.insert(0, -1)
-    if feature_last and layout.feature_axis is not None and layout.feature_axis in names:
+    if layout.feature_axis is not None and layout.feature_axis in names:
         array = np.moveaxis(array, names.index(layout.feature_axis), -1)
-    elif feature_last:
+    else:
         array = array[..., np.newaxis]
     return array
 

@@ -269,3 +269,29 @@ def test_old_files_are_read_like_new_ones(ir: int, opset: int, tmp_path: Path) -
     found = located(g, tmp_path)
     assert [s.activation for s in found.sites] == ["LeakyRelu", "Silu"]
     assert [s.feature_axis for s in found.sites] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "operands", "name"),
+    [
+        ("Clip", (-10.0, 10.0), "Clip"),
+        ("Min", (20.0,), "Clip"),
+        ("Max", (-30.0,), "Clip"),
+    ],
+)
+def test_an_activation_that_bends_far_out_is_not_overlooked(
+    kind: str, operands: tuple[float, ...], name: str, tmp_path: Path
+) -> None:
+    assert _names(_sites(tmp_path, lambda g, x: g.op(kind, x, *operands))) == [name]
+
+
+@pytest.mark.parametrize("shift", [-100.0, -9.0, 10.0])
+def test_a_shifted_rectifier_is_still_a_relu(shift: float, tmp_path: Path) -> None:
+    assert _names(_sites(tmp_path, lambda g, x: g.op("Relu", g.op("Add", x, shift)))) == ["Relu"]
+
+
+def test_thresholds_far_out_are_read_off(tmp_path: Path) -> None:
+    (site,) = _sites(tmp_path, lambda g, x: g.op("ThresholdedRelu", x, alpha=20.0))
+    assert (site.activation, site.params["alpha"]) == ("ThresholdedRelu", pytest.approx(20.0))
+    (site,) = _sites(tmp_path, lambda g, x: g.op("Shrink", x, lambd=9.0))
+    assert (site.activation, site.params["lambd"]) == ("HardShrink", pytest.approx(9.0))

@@ -1,0 +1,187 @@
+"""Who may import what: each folder knows one outside world and none of its siblings."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import onnx_affscore
+
+PACKAGE = Path(onnx_affscore.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+ROOT = "onnx_affscore"
+SIBLINGS = ("graph", "run", "data", "score", "report")
+
+# Files outside graph/ that may import onnx, each with its reason.
+_IMPORT_ONNX = {
+    "data/test_set.py": "reads the tensors of .pb files; inside functions, where one is opened",
+    "run/session.py": "hands a model's protocol buffer to the runtime and records onnx's version",
+    "run/starting.py": "builds the one-node model that shows whether a device starts",
+    "measurement.py": "names the type of the model that it hands from graph/ to run/",
+}
+_INSIDE_FUNCTIONS_ONLY = ("data/test_set.py",)
+
+# What modules at the bottom may import of the package: at the top of the file, and inside
+# functions, where Signature's methods reach up to what writes and reads it.
+_BOTTOM: dict[str, tuple[set[str], set[str]]] = {
+    "errors.py": (set(), set()),
+    "fields.py": (set(), set()),
+    "records.py": ({"fields"}, {"report"}),
+    "protocols.py": ({"records"}, set()),
+}
+# What a command may import before it is used.
+_LIGHT = {"click", "onnx_affscore", "onnx_affscore.errors", "onnx_affscore.cli.shared"}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module; ``lazy`` where a function or a TYPE_CHECKING block holds it."""
+
+    file: str
+    line: int
+    module: str
+    lazy: bool
+
+    @property
+    def top(self) -> str:
+        return self.module.partition(".")[0]
+
+    @property
+    def inner(self) -> str:
+        """The folder or module of this package that is imported, empty for others'."""
+        return self.module.split(".")[1] if self.module.startswith(f"{ROOT}.") else ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} imports {self.module}"
+
+
+def _imports(path: Path) -> Iterator[Import]:
+    tree = ast.parse(path.read_text("utf-8"))
+    lazy = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.If)
+        for inner in ast.walk(node)
+    }
+    file = path.relative_to(PACKAGE).as_posix()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}:{node.lineno}: imports are absolute"
+            names = [_source(node.module or "", alias.name) for alias in node.names]
+        else:
+            continue
+        for name in names:
+            yield Import(file, node.lineno, name, id(node) in lazy)
+
+
+def _source(module: str, name: str) -> str:
+    """``from onnx_affscore import api`` imports a module, other names lie in one."""
+    inside = module == ROOT and ((PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file())
+    return f"{module}.{name}" if inside else module
+
+
+IMPORTS = [found for path in FILES for found in _imports(path)]
+
+
+def _folder(file: str) -> str:
+    return file.partition("/")[0]
+
+
+def test_only_graph_imports_onnx_but_for_the_listed_files() -> None:
+    outside = {i.file for i in IMPORTS if i.top == "onnx" and _folder(i.file) != "graph"}
+    assert outside == set(_IMPORT_ONNX)
+
+
+def test_data_imports_onnx_inside_functions_only() -> None:
+    early = [i for i in IMPORTS if i.file in _INSIDE_FUNCTIONS_ONLY and i.top == "onnx"]
+    assert [str(i) for i in early if not i.lazy] == []
+
+
+def test_only_run_imports_onnxruntime() -> None:
+    users = {_folder(i.file) for i in IMPORTS if i.top == "onnxruntime"}
+    assert users == {"run"}
+
+
+def test_siblings_never_import_one_another() -> None:
+    crossing = [
+        str(i)
+        for i in IMPORTS
+        if _folder(i.file) in SIBLINGS and i.inner in SIBLINGS and i.inner != _folder(i.file)
+    ]
+    assert crossing == []
+
+
+def test_score_imports_numpy_scipy_and_the_records_alone() -> None:
+    allowed = {"score", "records", "errors", "protocols"}
+    foreign = [
+        str(i)
+        for i in IMPORTS
+        if _folder(i.file) == "score"
+        and (i.inner not in allowed if i.top == ROOT else i.top not in {"numpy", "scipy"})
+        and i.top not in sys.stdlib_module_names
+    ]
+    assert foreign == []
+
+
+def test_siblings_import_nothing_above_them() -> None:
+    below = {"fields", "records", "errors", "protocols"}
+    upward = [
+        str(i)
+        for i in IMPORTS
+        if _folder(i.file) in SIBLINGS and i.top == ROOT
+        if i.inner not in below | {_folder(i.file)}
+    ]
+    assert upward == []
+
+
+@pytest.mark.parametrize("file", _BOTTOM)
+def test_records_errors_and_protocols_import_nothing_above_them(file: str) -> None:
+    early, late = _BOTTOM[file]
+    own = [i for i in IMPORTS if i.file == file and i.top == ROOT]
+    assert {i.inner for i in own if not i.lazy} <= early
+    assert {i.inner for i in own if i.lazy} <= late
+
+
+def test_commands_import_nothing_heavy_before_they_are_used() -> None:
+    heavy = [
+        str(i)
+        for i in IMPORTS
+        if _folder(i.file) == "cli" and not i.lazy
+        if i.module not in _LIGHT and i.top not in sys.stdlib_module_names
+    ]
+    assert heavy == []
+
+
+def test_the_rules_have_teeth() -> None:
+    assert len(FILES) > 50
+    seen = {i.inner for i in IMPORTS if i.file == "measurement.py"}
+    assert seen >= {"graph", "run", "data"}
+    assert any(i.lazy for i in IMPORTS)
+
+
+@pytest.mark.parametrize("module", ["onnx_affscore", "onnx_affscore.cli.main"])
+def test_importing_loads_nothing_heavy(module: str) -> None:
+    heavy = "{'numpy', 'scipy', 'onnx', 'onnxruntime', 'matplotlib', 'pandas'}"
+    code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_are_sorted_and_resolve() -> None:
+    names = onnx_affscore.__all__
+    assert names == sorted(names)
+    assert len(set(names)) == len(names) <= 12
+    for name in names:
+        assert getattr(onnx_affscore, name) is not None
+        assert name in dir(onnx_affscore)
+
+
+def test_an_unknown_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = onnx_affscore.nothing
