@@ -32,7 +32,7 @@ def _matched(before: str, old: Sequence[int | str | None], new: Sequence[int | s
         if run is None:
             break
         a, b = run
-        front.append(_carried(before[i : i + a], b))
+        front.append(_mixed(before[i : i + a], b))
         i, j = i + a, j + b
     back: list[str] = []
     k, m = len(old), len(new)
@@ -41,18 +41,22 @@ def _matched(before: str, old: Sequence[int | str | None], new: Sequence[int | s
         if run is None:
             break
         a, b = run
-        back.insert(0, _carried(before[k - a : k], b))
+        back.insert(0, _mixed(before[k - a : k], b))
         k, m = k - a, m - b
     middle = _carried(before[i:k], m - j) if i < k else "S" * (m - j)
     return "".join(front) + middle + "".join(back)
 
 
 def _carried(letters: str, parts: int) -> str:
-    if len(letters) == parts:
+    """Letters of axes whose sizes are not known: as they are where there are as many axes."""
+    return letters if len(letters) == parts else _mixed(letters, parts)
+
+
+def _mixed(letters: str, parts: int) -> str:
+    """Letters of a run of axes made one, and split again."""
+    if len(letters) == parts == 1:
         return letters
-    if parts == 0:
-        return ""
-    return split(merged(letters), parts)
+    return split(merged(letters), parts) if parts else ""
 
 
 def _run(

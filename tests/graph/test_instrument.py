@@ -138,7 +138,7 @@ def test_poolings_that_fetch_more_keep_every_element(pool: str, opset: int) -> N
     raw = run(expose(proto, [name]).proto, [name], feeds())[name]
     found = read(instrument(proto, {name: layout("float32", 0, 3)}, pool=pool), feeds(), 6)
     expected = {
-        "flatten": raw.reshape(6, -1),
+        "flatten": np.moveaxis(raw, 3, 1).reshape(6, -1),  # features before positions
         "positions": raw.reshape(-1, 4),  # six positions a sample: all are kept
         "reference": raw.mean(axis=(2, 3)),
     }[pool]
