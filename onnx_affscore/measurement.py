@@ -1,7 +1,6 @@
 """One model on its way to a signature: the steps that ``score`` and ``instrument`` share."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import final
 
@@ -56,7 +55,7 @@ class Measurement:
         """Find the sites, those not selected marked with the reason."""
         found = find_activations(self.model, self.hints)
         self.prepared = found.model
-        return replace(found.located, sites=self.options.selection.apply(found.located.sites))
+        return found.selected(self.options.selection.apply(found.located.sites)).located
 
     def source(self, data: Data) -> DataSource:
         """Open the data; made-up values get their shapes from the first probe that runs."""

@@ -107,12 +107,16 @@ def expose_softmaxes(proto: onnx.ModelProto) -> tuple[HiddenSoftmax, ...]:
 
 
 def forget_softmaxes(proto: onnx.ModelProto, unwanted: Iterable[HiddenSoftmax]) -> None:
-    """Take away what :func:`expose_softmaxes` added for these: a runtime computes it, read or not."""
+    """Undo in place what :func:`expose_softmaxes` added for these: a runtime would compute it.
+
+    A constant takes the place of each node, so that the others keep theirs.
+    """
     tensors = {name for softmax in unwanted for name in (softmax.input, softmax.output)}
-    for graph in list(_graphs(proto.graph)):
-        for position in reversed(range(len(graph.node))):
-            if tensors & set(graph.node[position].output):
-                del graph.node[position]
+    for graph in list(_graphs(proto.graph)) if tensors else []:
+        for node in graph.node:
+            name = next((o for o in node.output if o in tensors), None)
+            if name is not None:
+                node.CopyFrom(helper.make_node("Constant", [], [name], name=name, value_float=0.0))
         for position in reversed(range(len(graph.value_info))):
             if graph.value_info[position].name in tensors:
                 del graph.value_info[position]

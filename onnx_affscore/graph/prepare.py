@@ -16,13 +16,14 @@ from onnx_affscore.graph.opening import (
     HiddenSoftmax,
     Opaque,
     expose_softmaxes,
+    forget_softmaxes,
     hides_activations,
     open_up,
 )
 from onnx_affscore.graph.recurrent import ensure_outputs
 from onnx_affscore.graph.recurrent_cells import KINDS
 from onnx_affscore.graph.view import kind, subgraphs
-from onnx_affscore.records import InputHint, Skipped
+from onnx_affscore.records import ActivationSite, InputHint, Skipped
 
 __all__ = ["Found", "Prepared", "find_activations", "prepare"]
 
@@ -46,6 +47,14 @@ class Found:
 
     model: LoadedModel
     located: Located
+    softmaxes: tuple[HiddenSoftmax, ...] = ()
+
+    def selected(self, sites: tuple[ActivationSite, ...]) -> "Found":
+        """Return the same with these sites; softmaxes that none of them needs are not computed."""
+        needed = {s.output for s in sites if s.unscored is None}
+        unwanted = [s for s in self.softmaxes if not any(k.endswith(s.output) for k in needed)]
+        forget_softmaxes(self.model.proto, unwanted)
+        return replace(self, located=replace(self.located, sites=sites))
 
 
 def find_activations(model: LoadedModel, hints: Sequence[InputHint] = ()) -> Found:
@@ -53,7 +62,8 @@ def find_activations(model: LoadedModel, hints: Sequence[InputHint] = ()) -> Fou
     prepared = prepare(model)
     located = locate(prepared.model, hints, softmaxes=prepared.softmaxes)
     closed = tuple(Skipped(o.node, o.kind, o.reason) for o in prepared.opaque)
-    return Found(prepared.model, replace(located, skipped=(*located.skipped, *closed)))
+    skipped = (*located.skipped, *closed)
+    return Found(prepared.model, replace(located, skipped=skipped), prepared.softmaxes)
 
 
 def prepare(model: LoadedModel) -> Prepared:
