@@ -84,7 +84,10 @@ class Regions:
             if inputs[0] != node.input[0]:
                 return None
             before = self.origin(inputs[0])
-            return Origin(before.source, _moved(before.moves, self._move(node)))
+            moves = _moved(before.moves, self._move(node))
+            if moves == (f"R{self.view.shape(before.source)}",):
+                moves = ()  # back in the shape of the source
+            return Origin(before.source, moves)
         if not is_elementwise(kind(node)):
             return None
         origins = {self.origin(n) for n in inputs}
@@ -104,19 +107,22 @@ class Regions:
         )
 
     def _move(self, node: onnx.NodeProto) -> str:
+        """What a node does to the places of elements.
+
+        All but Transpose keep their order: there, only the shape that comes out matters.
+        """
         if node.op_type == "Transpose":
             perm = attributes(node).get("perm")
             return f"T{','.join(map(str, perm))}" if perm else "T"
-        if node.op_type == "Reshape" and len(node.input) > 1:
+        shape = self.view.shape(node.output[0])
+        if shape is not None and None not in shape:
+            return f"R{shape}"
+        if len(node.input) > 1:
             target = self.view.constant(node.input[1])
-            shape = self.view.shape(node.output[0])
-            if shape is not None and all(isinstance(d, int) for d in shape):
-                return f"R{shape}"
-            return f"R{node.input[1] if target is None else tuple(target.ravel().tolist())}"
-        axes = attributes(node).get("axes") or (
-            self.view.constant(node.input[1]) if len(node.input) > 1 else None
-        )
-        return f"{node.op_type}{'' if axes is None else np.asarray(axes).ravel().tolist()}"
+            to = node.input[1] if target is None else str(target.ravel().tolist())
+        else:
+            to = str(attributes(node).get("axes", attributes(node).get("axis", "")))
+        return f"R{node.op_type}{to}"
 
     def cone(self, target: str, source: str | None = None) -> Cone:
         """Return the nodes between ``source`` (default: the tensor's origin) and ``target``."""
@@ -207,7 +213,9 @@ def _scalar(value: Array, channel: int | None) -> Array:
 
 
 def _moved(moves: tuple[str, ...], move: str) -> tuple[str, ...]:
-    """Append a move; a transpose that undoes the one before it cancels."""
+    """Append a move; a second reshape replaces the first, a transpose may undo the one before."""
+    if moves and move.startswith("R") and moves[-1].startswith("R"):
+        return (*moves[:-1], move)
     if moves and move.startswith("T") and moves[-1].startswith("T") and move != "T":
         first, second = moves[-1][1:].split(","), move[1:].split(",")
         if len(first) == len(second) and all(first[int(s)] == str(i) for i, s in enumerate(second)):

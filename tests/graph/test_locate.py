@@ -295,3 +295,21 @@ def test_thresholds_far_out_are_read_off(tmp_path: Path) -> None:
     assert (site.activation, site.params["alpha"]) == ("ThresholdedRelu", pytest.approx(20.0))
     (site,) = _sites(tmp_path, lambda g, x: g.op("Shrink", x, lambd=9.0))
     assert (site.activation, site.params["lambd"]) == ("HardShrink", pytest.approx(9.0))
+
+
+def test_a_path_that_comes_back_to_its_shape_is_looked_through(tmp_path: Path) -> None:
+    def inner(g: Builder, x: str) -> str:
+        wide = g.op("Unsqueeze", x, g.tensor([2], "int64"))
+        flat = g.op("Reshape", wide, g.tensor([0, 8], "int64"))
+        return g.op("Mul", x, g.op("Sigmoid", flat))
+
+    assert _names(_sites(tmp_path, inner)) == ["Silu"]
+
+
+def test_a_transposed_factor_is_another_tensor(tmp_path: Path) -> None:
+    """x * sigmoid(x^T) mixes elements: no function of one number."""
+    g = Builder()
+    x = g.dense(g.input([8, 8]), 8, 8)
+    y = g.op("Mul", x, g.op("Sigmoid", g.op("Transpose", x, perm=[1, 0])))
+    g.output(g.dense(y, 8, 4), [8, 4])
+    assert [s.activation for s in located(g, tmp_path).sites] == ["Sigmoid"]
