@@ -65,9 +65,9 @@ class Layouts:
                         self._letters[name] = letters
 
     def __getitem__(self, name: str) -> Letters | None:
-        """Return a tensor's letters; where its features are not known, what uses it may tell."""
+        """Return a tensor's letters; where its features are not certain, what uses it may tell."""
         known = self._letters.get(name)
-        return known if known and "C" in known else self._by_use(name) or known
+        return known if known and known.count("C") == 1 else self._by_use(name) or known
 
     def _by_use(self, name: str) -> Letters | None:
         """A convolution reads its features along axis 1, a product with weights along the last."""

@@ -54,7 +54,9 @@ def _layer_norm(layouts: "Layouts", node: onnx.NodeProto, attrs: dict[str, Any])
 
 
 def _gemm(layouts: "Layouts", node: onnx.NodeProto, attrs: dict[str, Any]) -> Letters | None:
-    before = layouts.of(node)
+    before, right = layouts.of(node), layouts.of(node, 1)
+    if before is None and right is not None:  # W x: rows are features
+        return "C" + (right[0] if attrs.get("transB") else right[-1])
     if attrs.get("transA"):
         return (before[1] if before else "?") + "C"
     return (before[0] if before else "N") + "C"

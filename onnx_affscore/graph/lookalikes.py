@@ -141,10 +141,6 @@ def _rotary(piece: Piece, view: GraphView, context: Context) -> bool:
     return {"Sin", "Cos"} <= uses
 
 
-def _cosine(piece: Piece, view: GraphView, context: Context) -> bool:
-    return piece.identity.name == "Sin" and "Cos" in _kinds(piece, view)
-
-
 def _decodes(piece: Piece, view: GraphView, context: Context) -> bool:
     if not context.behind_weights or piece.cone.target in context.before_weights:
         return False
@@ -181,7 +177,6 @@ _CHECKS: Mapping[str, Check] = {
     "a root or a logarithm behind a guard": _guarded,
     "scales random noise": _scales_noise,
     "a power or a product: no activation by itself": _power,
-    "a cosine of positions": _cosine,
     "no weights behind it: decodes the output": _decodes,
     "no weights before it: prepares the input": _prepares,
 }

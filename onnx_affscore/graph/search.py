@@ -18,7 +18,7 @@ __all__ = ["NORMALISING", "Found", "Search"]
 NORMALISING = ("Softmax", "LogSoftmax")
 _TENSOR_PARAMETERS = ("PRelu", "Clip")
 # Functions of a channel that count as one activation when all channels have the same family.
-_CHANNELWISE = ("LeakyRelu", "PRelu", "Swish", "Silu")
+_CHANNELWISE = ("LeakyRelu", "PRelu", "Relu", "Swish", "Silu")
 _MOST_CHANNELS = 4096
 
 
@@ -165,7 +165,10 @@ class Search:
             merges = self.regions.is_source(name) and len(wide.inputs(node)) > 1
             if not merges or wide.is_source(name):
                 continue
-            item = _per_channel(wide, segmenter, wide.cone(name))
+            # A bias or a normalisation in front is cut off: no part of the activation.
+            cones = (wide.cone(name, cut) for cut in wide.cone(name).cuts[:-1])
+            named = (_per_channel(wide, segmenter, cone) for cone in cones)
+            item = next((found for found in named if found is not None), None)
             if item is not None and self._wrong_type(item.input) is None:
                 found.append(item)
         return found
@@ -211,10 +214,10 @@ def _per_channel(regions: Regions, segmenter: Segmenter, cone: Cone) -> Found | 
         names.add(identity.name)
         values.append(identity.params)
     swish = names <= {"Swish", "Silu"}
-    if not swish and not names <= {"LeakyRelu", "PRelu"}:
+    if not swish and not names <= {"LeakyRelu", "PRelu", "Relu"}:
         return None
     if swish:
         params = {"beta": _numbers([v.get("beta", 1.0) for v in values])}
     else:
-        params = {"slope": _numbers([v.get("alpha", v.get("slope")) for v in values])}
+        params = {"slope": _numbers([v.get("alpha", v.get("slope", 0.0)) for v in values])}
     return Found(cone.source, cone.target, cone.nodes, "Swish" if swish else "PRelu", params)

@@ -1,7 +1,7 @@
 """An index over one graph: who produces and who consumes a tensor, what is constant, its types."""
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -164,10 +164,8 @@ class GraphView:
         if name in self.initializers:
             return self._initializer(self.initializers[name])
         node = self.producer_of(name)
-        if node is None:
-            return None
-        if node.op_type == "Constant":
-            return _constant_value(node)
+        if node is None or node.op_type in _GIVEN:
+            return None if node is None else _GIVEN[node.op_type](self, node)
         if not is_elementwise(kind(node)) and node.op_type not in _FOLDED:
             return None
         values = [self.constant(i) if i else None for i in node.input]
@@ -196,7 +194,12 @@ class GraphView:
             return None
 
 
-_FOLDED = frozenset({"Reshape", "Unsqueeze", "Squeeze", "Flatten", "Expand", "Transpose"})
+_FOLDED = frozenset({"Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose"})
+
+
+def _filling(node: onnx.NodeProto) -> Array:
+    value = next((a.t for a in node.attribute if a.name == "value"), None)
+    return np.zeros(1, np.float32) if value is None else numpy_helper.to_array(value)
 
 
 def _constant_value(node: onnx.NodeProto) -> Array | None:
@@ -257,3 +260,11 @@ def _sorted(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
                 order.append(current)
                 stack.pop()
     return [nodes[i] for i in order]
+
+
+# Operators whose elements are known whatever the shape is that they are given.
+_GIVEN: Mapping[str, Callable[[GraphView, onnx.NodeProto], Array | None]] = {
+    "Constant": lambda view, node: _constant_value(node),
+    "ConstantOfShape": lambda view, node: _filling(node),
+    "Expand": lambda view, node: view.constant(node.input[0]),
+}

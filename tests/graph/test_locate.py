@@ -313,3 +313,44 @@ def test_a_transposed_factor_is_another_tensor(tmp_path: Path) -> None:
     y = g.op("Mul", x, g.op("Sigmoid", g.op("Transpose", x, perm=[1, 0])))
     g.output(g.dense(y, 8, 4), [8, 4])
     assert [s.activation for s in located(g, tmp_path).sites] == ["Sigmoid"]
+
+
+def test_a_bias_in_front_of_a_learned_slope_is_no_part_of_it(tmp_path: Path) -> None:
+    def inner(g: Builder, x: str) -> str:
+        y = g.op("Add", x, g.tensor(np.linspace(-1, 1, 8)))
+        negative = g.op("Mul", g.tensor(np.linspace(0.1, 0.4, 8)), g.op("Relu", g.op("Neg", y)))
+        return g.op("Sub", g.op("Relu", y), negative)
+
+    (site,) = _sites(tmp_path, inner)
+    assert site.activation == "PRelu"
+    assert site.input.startswith("add")
+
+
+def test_constants_expanded_to_a_computed_shape_are_constants(tmp_path: Path) -> None:
+    def inner(g: Builder, x: str) -> str:
+        scale = g.op("Expand", g.const(0.70710678), g.op("Shape", x))
+        gate = g.op("Add", g.op("Erf", g.op("Mul", x, scale)), 1.0)
+        return g.op("Mul", x, g.op("Mul", gate, 0.5))
+
+    assert _names(_sites(tmp_path, inner)) == ["Gelu"]
+
+
+def test_weights_on_the_left_make_features_of_rows(tmp_path: Path) -> None:
+    g = Builder()
+    rows = g.op("Gemm", g.tensor(np.ones((16, 8))), g.input(["n", 8]), transB=1)
+    g.output(g.op("MatMul", g.tensor(np.ones((4, 16))), g.op("Relu", rows)), [4, "n"])
+    (site,) = located(g, tmp_path).sites
+    assert (site.feature_axis, site.sample_axis) == (0, 1)
+
+
+def test_features_split_in_groups_are_read_as_the_convolution_behind_reads_them(
+    tmp_path: Path,
+) -> None:
+    g = Builder()
+    x = g.input(["n", 8, 6, 6])
+    groups = g.op("Reshape", x, g.tensor([0, 4, -1], "int64"))
+    normal = g.op("InstanceNormalization", groups, g.tensor(np.ones(4)), g.tensor(np.zeros(4)))
+    y = silu(g, g.op("Reshape", normal, g.op("Shape", x)))
+    g.output(g.op("Conv", y, g.tensor(np.ones((3, 8, 1, 1)))), ["n", 3, 6, 6])
+    (site,) = located(g, tmp_path).sites
+    assert site.feature_axis == 1
