@@ -134,6 +134,11 @@ def _warnings(
             f"affinity: {sample.n} samples for rank {rank}; the empirical estimate is biased "
             "upwards below 10 samples per direction"
         )
+    if headline.status is Status.OK and sample.n <= 2:
+        found.append(
+            f"affinity: {sample.n} samples always lie on a line, where every map that keeps their"
+            " order is affine: the score says nothing"
+        )
     for reading in readings.values():
         found.extend(reading.diagnostics.get("warnings", ()))
     return tuple(found)

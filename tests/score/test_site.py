@@ -267,3 +267,9 @@ def test_a_plan_that_is_not_known_to_be_optimal_gives_bounds_only(
 def test_the_examples_of_a_module_run(name: str) -> None:
     module = importlib.import_module(f"onnx_affscore.score.{name}")
     assert doctest.testmod(module).failed == 0
+
+
+def test_two_samples_come_with_the_warning_that_they_say_nothing() -> None:
+    found = scored(normal(2), np.maximum(normal(2), 0.0))
+    assert found.status is not Status.OK or any("says nothing" in w for w in found.warnings)
+    assert not any("says nothing" in w for w in scored(normal(), normal() ** 3).warnings)
