@@ -7,7 +7,7 @@ a row.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
@@ -304,5 +304,3 @@ FAMILIES: tuple[Family, ...] = (
     Family("Abs", np.abs, _none, ("Abs",), np.abs),
     Family("Sign", np.sign, _none, ("Sign",), np.sign),
 )  # fmt: skip
-
-BY_NAME: Mapping[str, Family] = {family.name: family for family in FAMILIES}

@@ -104,7 +104,7 @@ class Context:
                     pending += fresh
         return frozenset(found)
 
-    def role(self, output: str, *, activation: str, axis_is_last: bool = True) -> Role:
+    def role(self, output: str, *, activation: str) -> Role:
         """Return what an activation is for, from what its output meets.
 
         Softmax in front of a matrix product of two computed tensors is attention, one whose

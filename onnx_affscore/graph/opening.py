@@ -4,7 +4,7 @@ What cannot be opened is returned with its reason. Activations that no operator 
 quantised models, are found by :mod:`onnx_affscore.graph.clamps`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -19,7 +19,7 @@ from onnx_affscore.graph.infer import infer, types_of
 from onnx_affscore.graph.opaque import OPAQUE, hidden_in
 from onnx_affscore.graph.opening_rules import OPENED
 from onnx_affscore.graph.operators import MICROSOFT
-from onnx_affscore.graph.view import attributes, kind, subgraphs
+from onnx_affscore.graph.view import attributes, graphs, kind
 
 __all__ = [
     "HiddenSoftmax",
@@ -62,7 +62,7 @@ class HiddenSoftmax:
 def hides_activations(proto: onnx.ModelProto) -> bool:
     """Whether a model holds an operator that :func:`open_up` rewrites or reports."""
     kinds = {*OPENED, *OPAQUE, *QUANTISED}
-    return any(kind(node) in kinds for graph in _graphs(proto.graph) for node in graph.node)
+    return any(kind(node) in kinds for graph in graphs(proto.graph) for node in graph.node)
 
 
 def open_up(proto: onnx.ModelProto) -> tuple[Opaque, ...]:
@@ -76,7 +76,7 @@ def open_up(proto: onnx.ModelProto) -> tuple[Opaque, ...]:
         return ()
     around = _surroundings(proto)
     closed: list[Opaque] = []
-    for graph in list(_graphs(proto.graph)):
+    for graph in reversed(list(graphs(proto.graph))):  # inner ones first: they are copied
         _replace(graph, [_opened(node, around, closed) for node in graph.node])
     if not any(o.domain in ("", "ai.onnx") for o in proto.opset_import):
         proto.opset_import.append(helper.make_opsetid("", around.opset))
@@ -93,13 +93,13 @@ def expose_softmaxes(proto: onnx.ModelProto) -> tuple[HiddenSoftmax, ...]:
     """
     if not any(
         kind(node) in (_ATTENTION, _MULTI_HEAD)
-        for graph in _graphs(proto.graph)
+        for graph in graphs(proto.graph)
         for node in graph.node
     ):
         return ()
     around = _surroundings(proto)
     shown: list[HiddenSoftmax] = []
-    for graph in list(_graphs(proto.graph)):
+    for graph in reversed(list(graphs(proto.graph))):  # inner ones first: they are copied
         behind = [_exposed(node, graph, around, shown) for node in graph.node]
         nodes = [[n, *more] for n, more in zip(graph.node, behind, strict=True)]
         _replace(graph, nodes)
@@ -112,7 +112,7 @@ def forget_softmaxes(proto: onnx.ModelProto, unwanted: Iterable[HiddenSoftmax]) 
     A constant takes the place of each node, so that the others keep theirs.
     """
     tensors = {name for softmax in unwanted for name in (softmax.input, softmax.output)}
-    for graph in list(_graphs(proto.graph)) if tensors else []:
+    for graph in graphs(proto.graph) if tensors else ():
         for node in graph.node:
             name = next((o for o in node.output if o in tensors), None)
             if name is not None:
@@ -120,14 +120,6 @@ def forget_softmaxes(proto: onnx.ModelProto, unwanted: Iterable[HiddenSoftmax]) 
         for position in reversed(range(len(graph.value_info))):
             if graph.value_info[position].name in tensors:
                 del graph.value_info[position]
-
-
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """The graph and those inside it, innermost first."""
-    for node in graph.node:
-        for _, inner in subgraphs(node):
-            yield from _graphs(inner)
-    yield graph
 
 
 def _replace(graph: onnx.GraphProto, nodes: Sequence[Sequence[onnx.NodeProto]]) -> None:
@@ -139,11 +131,11 @@ def _replace(graph: onnx.GraphProto, nodes: Sequence[Sequence[onnx.NodeProto]]) 
 
 
 def _surroundings(proto: onnx.ModelProto) -> Surroundings:
-    types = [types_of(graph) for graph in _graphs(infer(proto))]
+    types = [types_of(graph) for graph in graphs(infer(proto))]
     constants: dict[str, TensorProto] = {}
     tensors: set[str] = set()
     nodes: set[str] = set()
-    for graph in _graphs(proto.graph):
+    for graph in graphs(proto.graph):
         constants |= {t.name: t for t in graph.initializer}
         tensors |= {v.name for v in (*graph.input, *graph.output)} | {
             t.name for t in graph.initializer

@@ -3,7 +3,7 @@
 What the user's file computes stays the same; its own outputs are compared afterwards.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -22,7 +22,7 @@ from onnx_affscore.graph.opening import (
 )
 from onnx_affscore.graph.recurrent import ensure_outputs
 from onnx_affscore.graph.recurrent_cells import KINDS
-from onnx_affscore.graph.view import kind, subgraphs
+from onnx_affscore.graph.view import graphs, kind
 from onnx_affscore.records import ActivationSite, InputHint, Skipped
 
 __all__ = ["Found", "Prepared", "find_activations", "prepare"]
@@ -69,7 +69,7 @@ def find_activations(model: LoadedModel, hints: Sequence[InputHint] = ()) -> Fou
 def prepare(model: LoadedModel) -> Prepared:
     """Return the model with nothing hidden; the same object where nothing was."""
     inlined = inline_functions(model.proto)
-    kinds = {kind(node) for node in _nodes(inlined.graph)}
+    kinds = {kind(node) for graph in graphs(inlined.graph) for node in graph.node}
     if not (kinds & {*KINDS, *_ATTENTION} or hides_activations(inlined)):
         return Prepared(model if inlined is model.proto else replace(model, proto=inlined))
     proto = onnx.ModelProto()
@@ -78,10 +78,3 @@ def prepare(model: LoadedModel) -> Prepared:
     softmaxes = expose_softmaxes(proto)
     ensure_outputs(proto)
     return Prepared(replace(model, proto=proto), opaque, softmaxes)
-
-
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        yield node
-        for _, inner in subgraphs(node):
-            yield from _nodes(inner)

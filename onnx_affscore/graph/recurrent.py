@@ -19,7 +19,7 @@ from onnx_affscore.graph.identify import Identity, affine_map, exact
 from onnx_affscore.graph.model import external_location
 from onnx_affscore.graph.operators import evaluate_operator
 from onnx_affscore.graph.recurrent_cells import KINDS, Cell, Operand, Recomputed, recompute
-from onnx_affscore.graph.view import GraphView, attributes, kind, subgraphs
+from onnx_affscore.graph.view import GraphView, attributes, graphs, kind
 from onnx_affscore.records import Array, Derived, FloatArray
 
 __all__ = ["RecurrentActivation", "Unsupported", "ensure_outputs", "recurrent"]
@@ -74,9 +74,9 @@ def ensure_outputs(proto: onnx.ModelProto) -> None:
 
     Those that leave the output out get a fresh name for it, unique in the model.
     """
-    graphs = list(_graphs(proto.graph))
-    taken = {name for graph in graphs for name in _names(graph)}
-    for node in (n for graph in graphs for n in graph.node if kind(n) in KINDS):
+    every = list(graphs(proto.graph))
+    taken = {name for graph in every for name in _names(graph)}
+    for node in (n for graph in every for n in graph.node if kind(n) in KINDS):
         if node.output and node.output[0]:
             continue
         stem = f"{node.name or node.op_type}/Y"
@@ -86,13 +86,6 @@ def ensure_outputs(proto: onnx.ModelProto) -> None:
             name = f"{stem}_{number}"
         taken.add(name)
         node.output[:] = [name, *node.output[1:]]
-
-
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    yield graph
-    for node in graph.node:
-        for _, inner in subgraphs(node):
-            yield from _graphs(inner)
 
 
 def _names(graph: onnx.GraphProto) -> Iterator[str]:

@@ -23,7 +23,6 @@ _MOST_CUTS = 24
 
 _IDENTITIES = frozenset({"Identity", "Cast", "CastLike", "Dropout", "QuantizeLinear",
                          "DequantizeLinear", *STRUCTURAL})  # fmt: skip
-_COST_CUSTOM = 10
 
 
 @final
@@ -56,10 +55,7 @@ class Segmenter:
 
     def exact(self, cone: Cone, *, channel: int | None = None) -> Identity | None:
         """Name a cone by the first closed form that equals it."""
-        operators = self.operators(cone)
-        return identify.exact(
-            self.regions.curve(cone, channel=channel), operators=operators, half=self._half(cone)
-        )
+        return self._named(cone, self.regions.curve(cone, channel=channel))
 
     def operators(self, cone: Cone) -> tuple[str, ...]:
         """Return the operators of a cone that compute something."""

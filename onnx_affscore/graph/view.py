@@ -1,7 +1,7 @@
 """An index over one graph: who produces and who consumes a tensor, what is constant, its types."""
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from onnx_affscore.graph.model import external_location
 from onnx_affscore.graph.operators import evaluate_operator, is_elementwise
 from onnx_affscore.records import Array
 
-__all__ = ["GraphView", "Step", "attributes", "kind", "reads", "subgraphs"]
+__all__ = ["GraphView", "Step", "attributes", "graphs", "kind", "reads", "subgraphs"]
 
 # Constants above this many elements are weights: nothing here needs their values.
 _LARGEST_CONSTANT = 1 << 16
@@ -38,6 +38,14 @@ def attributes(node: onnx.NodeProto) -> dict[str, Any]:
 def subgraphs(node: onnx.NodeProto) -> list[tuple[str, onnx.GraphProto]]:
     """Return the graphs that a control-flow node holds, by attribute name."""
     return [(a.name, a.g) for a in node.attribute if a.type == onnx.AttributeProto.GRAPH]
+
+
+def graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """Yield a graph and those inside it, the outermost first."""
+    yield graph
+    for node in graph.node:
+        for _, inner in subgraphs(node):
+            yield from graphs(inner)
 
 
 @final
