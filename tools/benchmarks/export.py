@@ -1,4 +1,4 @@
-"""Export torchvision's architectures at 224 px with random weights, the models of the benchmarks."""
+"""Export torchvision's architectures at 224 px with random weights, for the benchmarks."""
 
 import argparse
 from pathlib import Path
