@@ -44,7 +44,7 @@ def summary(name: str, rows: Sequence[Row]) -> list[str]:
 
 def replace_block(file: Path, name: str, text: str) -> None:
     """Put text between the comments ``<!-- bench:name -->`` and ``<!-- /bench:name -->``."""
-    begin, end = _mark(name), _mark(f"/{name}").replace("bench:/", "/bench:")
+    begin, end = _mark(name), f"<!-- /bench:{name} -->"
     page = file.read_text("utf-8")
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     if not pattern.search(page):

@@ -1,0 +1,60 @@
+"""The measurement as the benchmark of inference sees it: set up once, then batch by batch.
+
+All that this benchmark knows of the inside of the package is in this file.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import final
+
+from onnx_affscore.collect import FeatureStore
+from onnx_affscore.data.fingerprint import Fingerprint
+from onnx_affscore.measurement import Measurement
+from onnx_affscore.options import Options
+from onnx_affscore.records import Array, Batch, TensorLayout
+
+__all__ = ["Ours", "tapped_layouts"]
+
+
+@final
+class Ours:
+    """What a measurement does with each batch; scoring and the check of outputs are left out.
+
+    ``batch_size`` 0 chooses it as a measurement does.
+    """
+
+    def __init__(
+        self, file: Path, data: Array, batch_size: int, *, device: str, sparsity: bool
+    ) -> None:
+        measurement = Measurement(
+            file, Options(device=device, batch_size=batch_size or None, sparsity=sparsity)
+        )
+        located = measurement.located()
+        source, probed = measurement.probe(measurement.source(data), located)
+        resolved = measurement.resolved(located, source, probed)
+        self.batch_size = measurement.batch_size(probed)
+        self._tapped = measurement.instrumented(located, resolved)
+        self._session = measurement.session(self._tapped.proto)
+        self._layouts = resolved.layouts
+        self._hints = measurement.hints
+        self.begin()
+
+    def begin(self) -> None:
+        """Start a pass over the data with an empty store of features."""
+        self._store = FeatureStore(self._tapped.taps, self._layouts)
+        self._fingerprint = Fingerprint(self._hints)
+
+    def run_once(self, batch: Array) -> None:
+        """Run one batch, keep its features, hash its data."""
+        feed = Batch({self._hints[0].spec.name: batch}, len(batch))
+        fetched = self._session.run(self._tapped.fetches, feed.feeds)
+        self._store.add(fetched, samples=feed.size, kept=feed.size)
+        self._fingerprint.update(feed)
+
+
+def tapped_layouts(file: Path, data: Array) -> Mapping[str, TensorLayout]:
+    """Return the tensors before and behind the activations that are scored, and their axes."""
+    measurement = Measurement(file, Options(device="cpu"))
+    located = measurement.located()
+    source, probed = measurement.probe(measurement.source(data), located)
+    return measurement.resolved(located, source, probed).layouts
