@@ -6,7 +6,7 @@ ONE table of benchmarks: a name, the module whose ``run`` returns its rows.
 import argparse
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 
 from tools.benchmarks.exports import EXPORTS, ROOT
@@ -14,14 +14,21 @@ from tools.benchmarks.machine import conditions
 from tools.benchmarks.rows import Row, Settings
 from tools.benchmarks.table import replace_block, replace_lines, summary, table
 
-__all__ = ["BENCHMARKS", "main"]
+__all__ = ["BENCHMARKS", "load", "main"]
 
 BENCHMARKS: Mapping[str, str] = {
     "inference": "tools.benchmarks.inference",
+    "endtoend": "tools.benchmarks.endtoend",
     "startup": "tools.benchmarks.startup",
 }
 PAGE = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
+
+
+def load(module: str) -> Callable[[Settings], list[Row]]:
+    """Return the function that measures; a benchmark that is not wanted imports nothing."""
+    run: Callable[[Settings], list[Row]] = importlib.import_module(module).run
+    return run
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -48,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     for name in options.only or BENCHMARKS:
         before = conditions()
-        rows: list[Row] = importlib.import_module(BENCHMARKS[name]).run(settings)
+        rows = load(BENCHMARKS[name])(settings)
         text = f"{date.today()}, {before}\n\n{table(rows)}"
         print(f"\n{name}: {text}\n", flush=True)
         if options.write:

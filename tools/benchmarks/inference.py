@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import onnx
 
 from tools.benchmarks.contest import Contest, Contestant, compete
 from tools.benchmarks.exports import EXPORTS, exported
+from tools.benchmarks.inputs import noise, the_input
 from tools.benchmarks.rows import Row, Settings, compared
 from tools.benchmarks.variants import PLAIN, TAPS, VARIANTS
 
@@ -38,8 +38,8 @@ def run(settings: Settings) -> list[Row]:
 
 
 def _model(file: Path, settings: Settings, folder: Path) -> list[Row]:
-    sample = _sample_shape(file)
-    few = np.random.default_rng(0).standard_normal((2, *sample), dtype=np.float32)
+    sample = the_input(file).sample
+    few = noise((2, *sample))
     files = {}
     for name, variant in VARIANTS.items():
         files[name] = file
@@ -59,14 +59,6 @@ def _model(file: Path, settings: Settings, folder: Path) -> list[Row]:
         )
         rows += _rows(f"{file.stem}, batch {size}", compete(entered, contest), count)
     return rows
-
-
-def _sample_shape(file: Path) -> tuple[int, ...]:
-    """Return the shape of one sample of a model with one input, whose first axis is open."""
-    graph = onnx.load(file, load_external_data=False).graph
-    constants = {tensor.name for tensor in graph.initializer}
-    (port,) = [p for p in graph.input if p.name not in constants]
-    return tuple(axis.dim_value for axis in port.type.tensor_type.shape.dim[1:])
 
 
 def _chosen_size(file: Path, sample: tuple[int, ...], device: str) -> int:

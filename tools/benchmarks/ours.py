@@ -3,15 +3,16 @@
 All that this benchmark knows of the inside of the package is in this file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import final
 
 from onnx_affscore.collect import FeatureStore
 from onnx_affscore.data.fingerprint import Fingerprint
+from onnx_affscore.data.source import Data
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
-from onnx_affscore.records import Array, Batch, TensorLayout
+from onnx_affscore.records import Array, Batch, PairedSample, TensorLayout
 
 __all__ = ["Ours", "tapped_layouts"]
 
@@ -24,18 +25,19 @@ class Ours:
     """
 
     def __init__(
-        self, file: Path, data: Array, batch_size: int, *, device: str, sparsity: bool
+        self, file: Path, data: Data, batch_size: int, *, device: str, sparsity: bool
     ) -> None:
         measurement = Measurement(
             file, Options(device=device, batch_size=batch_size or None, sparsity=sparsity)
         )
         located = measurement.located()
-        source, probed = measurement.probe(measurement.source(data), located)
-        resolved = measurement.resolved(located, source, probed)
+        self._source, probed = measurement.probe(measurement.source(data), located)
+        resolved = measurement.resolved(located, self._source, probed)
         self.batch_size = measurement.batch_size(probed)
         self._tapped = measurement.instrumented(located, resolved)
         self._session = measurement.session(self._tapped.proto)
         self._layouts = resolved.layouts
+        self._sites = [site for site in resolved.sites if site.unscored is None]
         self._hints = measurement.hints
         self.begin()
 
@@ -50,6 +52,14 @@ class Ours:
         fetched = self._session.run(self._tapped.fetches, feed.feeds)
         self._store.add(fetched, samples=feed.size, kept=feed.size)
         self._fingerprint.update(feed)
+
+    def pairs(self) -> Iterator[PairedSample]:
+        """Run all the data and yield what is scored: the features around each activation."""
+        self.begin()
+        for batch in self._source.batches(self.batch_size):
+            self.run_once(batch.feeds[self._hints[0].spec.name])
+        for site in self._sites:
+            yield self._store.paired(site)
 
 
 def tapped_layouts(file: Path, data: Array) -> Mapping[str, TensorLayout]:

@@ -38,7 +38,7 @@ def summary(name: str, rows: Sequence[Row]) -> list[str]:
         ratios = [r.ratio.median for r in same if r.ratio is not None]
         memory = [r.memory_ratio for r in same if r.memory_ratio is not None]
         cells = (f"{name}: {variant} / {baseline}", _range(ratios), _range(memory), wanted)
-        lines.append("| " + " | ".join(cells) + f" | {_mark(name)}")
+        lines.append("| " + " | ".join(cells) + f" {_end(name)}")
     return lines
 
 
@@ -54,18 +54,23 @@ def replace_block(file: Path, name: str, text: str) -> None:
 
 
 def replace_lines(file: Path, name: str, lines: Sequence[str]) -> None:
-    """Put lines in place of those that end in ``<!-- bench:name -->``."""
+    """Put lines in place of the rows of a table whose last cell has ``<!-- bench:name -->``."""
     page = file.read_text("utf-8").splitlines()
-    marked = [i for i, line in enumerate(page) if line.endswith(_mark(name))]
+    marked = [i for i, line in enumerate(page) if line.endswith(_end(name))]
     if not marked:
-        raise ValueError(f"{file} has no line that ends in {_mark(name)}; put one into its table")
-    kept = [line for line in page if not line.endswith(_mark(name))]
+        raise ValueError(f"{file} has no line that ends in {_end(name)}; put one into its table")
+    kept = [line for line in page if not line.endswith(_end(name))]
     kept[marked[0] : marked[0]] = lines
     file.write_text("\n".join(kept) + "\n", "utf-8")
 
 
 def _mark(name: str) -> str:
     return f"<!-- bench:{name} -->"
+
+
+def _end(name: str) -> str:
+    """Close a row of the summary: a comment that no reader of the page sees, in its last cell."""
+    return f"{_mark(name)} |"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -10,14 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
+from tools.benchmarks.inputs import noise
 from tools.benchmarks.machine import available_memory, peak_memory
 from tools.benchmarks.variants import VARIANTS
 
 # A variant that wants more of the memory that is free meets its own limit, not the system's.
 _SHARE_OF_MEMORY = 0.7
-_SEED = 0
 
 
 def main() -> None:
@@ -40,7 +38,7 @@ def main() -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    data = np.random.default_rng(_SEED).standard_normal(options.shape, dtype=np.float32)
+    data = noise(tuple(options.shape))
     idle = peak_memory()
     start = time.perf_counter()
     runner = VARIANTS[options.variant].open(options.file, data, options.batch_size, options.device)
