@@ -57,38 +57,46 @@ def _model(file: Path, settings: Settings, folder: Path) -> list[Row]:
             device=settings.device,
             rounds=settings.rounds or (_QUICK_ROUNDS if settings.quick else _ROUNDS),
         )
-        rows += _rows(f"{file.stem}, batch {size}", compete(entered, contest), count)
+        rows += _rows(f"{file.stem}, batch {size}", compete(entered, contest), contest)
     return rows
 
 
 def _chosen_size(file: Path, sample: tuple[int, ...], device: str) -> int:
     """Return the batch size that a measurement takes where the user names none."""
     contest = Contest(shape=(_SAMPLES, *sample), batch_size=_CHOOSE, device=device, rounds=0)
-    return compete({TAPS: file}, contest)[TAPS].batch_size
+    result = compete({TAPS: file}, contest)[TAPS]
+    if result.error is not None:
+        raise RuntimeError(f"{file}: {TAPS} on {device}: {result.error}")
+    return result.batch_size
 
 
-def _rows(case: str, results: Mapping[str, Contestant], count: int) -> list[Row]:
-    finished = {name: result for name, result in results.items() if result.error is None}
-    times = {name: [s / count for s in result.seconds] for name, result in finished.items()}
-    timed = {row.variant: row for row in compared(case, times, baseline=PLAIN)}
+def _rows(case: str, results: Mapping[str, Contestant], contest: Contest) -> list[Row]:
+    """Return a row for each variant; one that failed has its reason and no figures."""
+    plain = results[PLAIN]
+    if plain.error is not None:
+        raise RuntimeError(f"{case}: {PLAIN}: {plain.error}")
+    count = contest.shape[0]
+    seconds = {n: [s / count for s in r.seconds] for n, r in results.items() if r.error is None}
+    timed = {row.variant: row for row in compared(case, seconds, baseline=PLAIN)}
     rows = []
     for name, result in results.items():
-        if result.error is not None:
-            rows.append(Row(case=case, variant=name, note=result.error))
-            continue
-        memory = result.peak - result.idle
-        rows.append(
-            replace(
-                timed[name],
-                memory=memory,
-                memory_ratio=None if name == PLAIN else memory / _base(results[PLAIN]),
-                wanted=_WANTED if name == TAPS else "",
-                note=f"set up in {result.setup:.2f} s,"
-                f" {(result.setup_peak - result.idle) / _MIB:.0f} MiB",
-            )
-        )
+        if name not in timed:
+            row = Row(case=case, variant=name, note=str(result.error))
+        elif contest.device == "cpu":
+            row = _with_memory(timed[name], result, plain)
+        else:  # the process's own memory says nothing of another device's
+            row = replace(timed[name], note=f"set up in {result.setup:.2f} s")
+        rows.append(replace(row, wanted=_WANTED if name == TAPS else ""))
     return rows
 
 
-def _base(plain: Contestant) -> int:
-    return plain.peak - plain.idle
+def _with_memory(row: Row, result: Contestant, plain: Contestant) -> Row:
+    """Add the peaks above an idle process; ``plain`` gets no ratio to itself."""
+    memory = result.peak - result.idle
+    setup = (result.setup_peak - result.idle) / _MIB
+    return replace(
+        row,
+        memory=memory,
+        memory_ratio=None if result is plain else memory / (plain.peak - plain.idle),
+        note=f"set up in {result.setup:.2f} s, {setup:.0f} MiB",
+    )
