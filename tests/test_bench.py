@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tools.benchmarks import __main__ as bench
+from tools.benchmarks.contest import Contest, compete
 from tools.benchmarks.rows import Row, Spread, alternated, compared
 from tools.benchmarks.table import replace_block, replace_lines, summary, table
 from tools.benchmarks.variants import PLAIN, TAPS, VARIANTS
@@ -51,6 +52,14 @@ def test_a_model_gets_a_row_for_each_variant_and_its_lines_in_the_pages(
         readme.read_text(),
     )
     assert table_of(capsys.readouterr().out) == [line for line in lines if line.startswith("|")]
+
+
+def test_a_process_that_cannot_start_its_variant_says_why(tmp_path: Path) -> None:
+    contest = Contest(shape=(1, 3), batch_size=1, device="cpu", rounds=1)
+    result = compete({PLAIN: tmp_path / "missing.onnx"}, contest)[PLAIN]
+    assert result.error is not None
+    assert "missing.onnx" in result.error
+    assert result.seconds == []
 
 
 def test_ratios_are_taken_round_by_round() -> None:

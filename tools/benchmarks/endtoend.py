@@ -1,16 +1,17 @@
 """What a user waits for: a signature, its inference and its scoring, beside the published steps."""
 
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 from onnx_affscore import signature
+from onnx_affscore.records import PairedSample
 from tools.benchmarks.exports import EXPORTS, ROOT, exported
 from tools.benchmarks.inputs import digits_or_noise
 from tools.benchmarks.ours import Ours
 from tools.benchmarks.published import published_scores
-from tools.benchmarks.rows import Row, Settings, compared
+from tools.benchmarks.rows import Row, Settings, alternated, compared
+from tools.benchmarks.variants import PLAIN, VARIANTS, run_all
 
 __all__ = ["run"]
 
@@ -42,14 +43,17 @@ def run(settings: Settings) -> list[Row]:
 
 def _model(file: Path, *, samples: int, rounds: int) -> list[Row]:
     data = digits_or_noise(file, samples)
-    pairs = list(Ours(file, data, 0, device="cpu", sparsity=True).pairs())
+    ours = Ours(file, data, 0, device="cpu", sparsity=True)
+    pairs = list(ours.pairs())
+    plain = VARIANTS[PLAIN].open(file, data, ours.batch_size, "cpu")
+    calls = {
+        "plain run": lambda: run_all(plain, data),
+        _PUBLISHED: lambda: [_published(pair) for pair in pairs],
+    }
     seconds: dict[str, list[float]] = {}
     for _ in range(rounds):
         taken = dict(signature(file, data, device="cpu").run["seconds"])
-        start = time.perf_counter()
-        for pair in pairs:
-            published_scores(pair.x.features, pair.y.features, covariances=_COVARIANCES)
-        taken[_PUBLISHED] = time.perf_counter() - start
+        taken |= {name: times[0] for name, times in alternated(calls, rounds=1).items()}
         for part, value in taken.items():
             seconds.setdefault(part, []).append(value)
     case = f"{file.stem}, {len(pairs)} sites, n = {len(data)}"
@@ -57,3 +61,7 @@ def _model(file: Path, *, samples: int, rounds: int) -> list[Row]:
         replace(row, wanted=_WANTED if row.variant == _PUBLISHED else "")
         for row in compared(case, seconds, baseline=_SCORING)
     ]
+
+
+def _published(pair: PairedSample) -> None:
+    published_scores(pair.x.features, pair.y.features, covariances=_COVARIANCES)

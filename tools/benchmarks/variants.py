@@ -13,7 +13,7 @@ from onnx_affscore.records import Array, TensorLayout
 from onnx_affscore.run.starting import start_device
 from tools.benchmarks.ours import Ours, tapped_layouts
 
-__all__ = ["PLAIN", "TAPS", "VARIANTS", "Runner", "Variant"]
+__all__ = ["PLAIN", "TAPS", "VARIANTS", "Runner", "Variant", "run_all"]
 
 PLAIN = "plain"
 TAPS = "taps"
@@ -31,6 +31,13 @@ class Runner(Protocol):
 
     def run_once(self, batch: Array) -> None:
         """Run one batch."""
+
+
+def run_all(runner: Runner, data: Array) -> None:
+    """Run all the data once, in batches of the runner's size."""
+    runner.begin()
+    for first in range(0, len(data), runner.batch_size):
+        runner.run_once(data[first : first + runner.batch_size])
 
 
 @final

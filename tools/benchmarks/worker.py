@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tools.benchmarks.inputs import noise
 from tools.benchmarks.machine import available_memory, peak_memory
-from tools.benchmarks.variants import VARIANTS
+from tools.benchmarks.variants import VARIANTS, run_all
 
 # A variant that wants more of the memory that is free meets its own limit, not the system's.
 _SHARE_OF_MEMORY = 0.7
@@ -43,13 +43,10 @@ def _serve(options: argparse.Namespace) -> None:
     start = time.perf_counter()
     runner = VARIANTS[options.variant].open(options.file, data, options.batch_size, options.device)
     setup = time.perf_counter() - start
-    size = runner.batch_size
-    _tell(setup=setup, batch_size=size, idle=idle, setup_peak=peak_memory())
+    _tell(setup=setup, batch_size=runner.batch_size, idle=idle, setup_peak=peak_memory())
     for _ in sys.stdin:
         start = time.perf_counter()
-        runner.begin()
-        for first in range(0, len(data), size):
-            runner.run_once(data[first : first + size])
+        run_all(runner, data)
         _tell(seconds=time.perf_counter() - start, peak=peak_memory())
 
 
