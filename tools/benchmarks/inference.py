@@ -19,7 +19,7 @@ __all__ = ["run"]
 # Beside the batch size that a measurement chooses: one at which whole tensors fit in memory.
 _SMALL_BATCH = 8
 _CHOOSE = 0
-_SAMPLES = 32
+_SAMPLES = 16
 _ROUNDS, _QUICK_ROUNDS = 9, 3
 _WANTED = "time <= 1.15, memory <= 1.3"
 _MIB = 2.0**20
