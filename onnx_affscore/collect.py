@@ -1,36 +1,48 @@
-"""Gather what the taps return, batch by batch, into one paired sample per site."""
+"""Gather what the taps return, batch by batch, into the rows of every tapped tensor."""
 
 from collections.abc import Mapping
-from typing import final
+from typing import Final, final
 
 import numpy as np
 
-from onnx_affscore.records import (
-    ActivationSite,
-    Array,
-    FeatureSample,
-    FloatArray,
-    PairedSample,
-    Tap,
-    TensorLayout,
-)
+from onnx_affscore.graph.instrument import Instrumented
+from onnx_affscore.records import Array, FloatArray, TapKey, TensorLayout
 
-__all__ = ["FeatureStore"]
+__all__ = ["PRECISION", "FeatureStore"]
 
-# Spacing of the numbers around 1, the relative rounding of a type (bfloat16 has 8 bits).
-_PRECISION = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
+PRECISION: Final = {
+    "float16": 2.0**-10,
+    "bfloat16": 2.0**-7,
+    "float32": 2.0**-23,
+    "float64": 2.0**-52,
+}
+"""Spacing of the numbers around 1, the relative rounding of a type (bfloat16 has 8 bits)."""
+
+CHUNK: Final = 128
+"""Samples whose combined rows are computed together: their weights are then read once for many."""
 
 
 @final
 class FeatureStore:
-    """Rows of every tapped tensor in memory, in the order in which they came."""
+    """Rows of every tapped tensor in memory, in the order in which they came.
 
-    def __init__(
-        self, taps: Mapping[tuple[str, str], Tap], layouts: Mapping[str, TensorLayout]
-    ) -> None:
-        self._taps = taps
-        self._layouts = layouts
-        self._rows: dict[tuple[str, str], list[FloatArray]] = {key: [] for key in taps}
+    They are kept in single precision unless the tensor holds double: that is what they were
+    computed in, and the noise floor allows for it.
+    """
+
+    def __init__(self, tapped: Instrumented, layouts: Mapping[str, TensorLayout]) -> None:
+        self._taps, self._combined = tapped.taps, tapped.combined
+        self._types = {
+            name: np.dtype(np.float64 if layout.dtype == "float64" else np.float32)
+            for name, layout in layouts.items()
+        }
+        self._rows: dict[TapKey, list[Array]] = {
+            key: [] for key in (*tapped.taps, *tapped.combined) if key[0] in layouts
+        }
+        self._parts = {key for made in tapped.combined.values() for key in made.taps}
+        self._waiting: dict[TapKey, list[Array]] = {key: [] for key in self._parts}
+        self._samples_waiting = 0
+        self.samples = 0
 
     def add(self, fetched: Mapping[str, Array], *, samples: int, kept: int) -> None:
         """Take in the outputs of one run of ``samples`` samples, of which ``kept`` are real."""
@@ -38,28 +50,30 @@ class FeatureStore:
             rows = tap.read({name: fetched[name] for name in tap.fetches}, samples)
             if not rows.size:
                 continue  # a branch that this batch did not take
-            per_sample = rows.shape[0] // samples
-            self._rows[key].append(rows[: kept * per_sample].astype(np.float64))
+            rows = rows[: kept * (rows.shape[0] // samples)]
+            if key in self._rows:
+                self._rows[key].append(rows.astype(self._types[key[0]], copy=False))
+            if key in self._parts:
+                self._waiting[key].append(rows)
+        self.samples += kept
+        self._samples_waiting += kept
+        if self._samples_waiting >= CHUNK:
+            self.finish()
 
-    def reached(self, site: ActivationSite) -> bool:
-        """Whether any batch came through an activation (it may lie in a branch)."""
-        return bool(self._rows[site.input, "features"] and self._rows[site.output, "features"])
+    def finish(self) -> None:
+        """Compute the combined rows that still wait for more samples."""
+        parts = {key: np.concatenate(rows) for key, rows in self._waiting.items() if rows}
+        for key, made in self._combined.items():
+            if key in self._rows and all(part in parts for part in made.taps):
+                rows = made.compute(parts)
+                self._rows[key].append(rows.astype(self._types[key[0]], copy=False))
+        self._waiting = {key: [] for key in self._waiting}
+        self._samples_waiting = 0
 
-    def paired(self, site: ActivationSite) -> PairedSample:
-        """Return the rows before and after one activation."""
-        return PairedSample(self._side(site.input), self._side(site.output))
+    def __contains__(self, key: object) -> bool:
+        """Whether anything was measured: a branch may never have run."""
+        return bool(self._rows.get(key))  # type: ignore[call-overload]
 
-    def _side(self, name: str) -> FeatureSample:
-        sparsity = self._joined(name, "sparsity") if (name, "sparsity") in self._rows else None
-        # A mean of means over samples of equally many elements is the mean over all elements.
-        with np.errstate(invalid="ignore", over="ignore"):
-            rms = float(np.sqrt(self._joined(name, "square").mean()))
-        return FeatureSample(
-            features=self._joined(name, "features"),
-            precision=_PRECISION[self._layouts[name].dtype],
-            rms=rms,
-            sparsity=None if sparsity is None else float(sparsity.mean()),
-        )
-
-    def _joined(self, name: str, quantity: str) -> FloatArray:
-        return np.concatenate(self._rows[name, quantity], axis=0)
+    def rows(self, key: TapKey) -> FloatArray:
+        """Return all rows of a tensor's quantity in double precision."""
+        return np.concatenate(self._rows[key], axis=0, dtype=np.float64)

@@ -12,10 +12,12 @@ from onnx_affscore.data.source import Data
 from onnx_affscore.data.synthetic import first_that_runs
 from onnx_affscore.graph.hints import input_hints
 from onnx_affscore.graph.instrument import Instrumented, expose, instrument
+from onnx_affscore.graph.lean import Lean
 from onnx_affscore.graph.locate import Located
 from onnx_affscore.graph.model import load
 from onnx_affscore.graph.prepare import find_activations
 from onnx_affscore.graph.resolve import Resolved, resolve
+from onnx_affscore.graph.tapping import QUANTITIES, SPARSITY
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import TokenMask
@@ -61,7 +63,9 @@ class Measurement:
         """Open the data; made-up values get their shapes from the first probe that runs."""
         return open_source(data, self.hints, samples=self.options.samples, seed=self.options.seed)
 
-    def session(self, proto: onnx.ModelProto, *, optimisation: str = "all") -> Session:
+    def session(
+        self, proto: onnx.ModelProto, *, optimisation: str = "all", in_order: bool = False
+    ) -> Session:
         """Open a session on this measurement's device."""
         return Session(
             proto,
@@ -69,6 +73,7 @@ class Measurement:
             folder=self.model.folder,
             threads=self.options.threads,
             optimisation=optimisation,
+            in_order=in_order,
             custom_operators=self.options.custom_operators,
         )
 
@@ -95,7 +100,9 @@ class Measurement:
             mask=_token_mask(source),
         )
 
-    def instrumented(self, located: Located, resolved: Resolved) -> Instrumented:
+    def instrumented(
+        self, located: Located, resolved: Resolved, lean: Lean | None = None
+    ) -> Instrumented:
         """Return the model with its taps."""
         return instrument(
             self.prepared.proto,
@@ -103,8 +110,9 @@ class Measurement:
             places=located.places,
             derived=located.derived,
             pool=self.options.pool,
-            sparsity=self.options.sparsity,
+            quantities=[q for q in QUANTITIES if q != SPARSITY or self.options.sparsity != "none"],
             seed=self.options.seed,
+            lean=lean,
         )
 
     def batch_size(self, probed: Probe) -> int:

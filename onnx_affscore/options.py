@@ -6,9 +6,10 @@ from typing import final
 from onnx_affscore.errors import OptionError
 from onnx_affscore.selection import Selection
 
-__all__ = ["COVARIANCES", "POOLS", "Options"]
+__all__ = ["COVARIANCES", "POOLS", "SPARSITIES", "Options"]
 
 COVARIANCES = ("auto", "empirical", "ledoit-wolf", "ledoit-wolf-cc", "reference", "reference-lw")
+SPARSITIES = ("first", "all", "none")
 POOLS = ("mean", "reference", "positions", "flatten")
 
 
@@ -18,8 +19,9 @@ class Options:
     """Everything about a measurement but the model and the data; defaults are the contract's.
 
     ``batch_size`` None chooses one; ``threads`` 0 leaves it to ONNX Runtime; ``jobs`` scores so
-    many sites at a time. These three do not change results beyond rounding. ``sparsity`` False
-    leaves out the taps that need every element of every tensor.
+    many sites at a time. These three do not change results beyond rounding. ``sparsity``, which
+    needs every element of every tensor, is counted on the ``first`` samples, on ``all``, or
+    (``none``) only where features are whole tensors.
     """
 
     samples: int | None = None
@@ -32,7 +34,7 @@ class Options:
     feature_axis: int | None = None
     covariance: str = "auto"
     verify: bool = True
-    sparsity: bool = True
+    sparsity: str = "first"
     metrics: tuple[str, ...] | None = None
     selection: Selection = field(default_factory=Selection)
     custom_operators: tuple[str, ...] = ()
@@ -41,6 +43,7 @@ class Options:
         """Refuse values that no option takes."""
         _one_of("covariance", self.covariance, COVARIANCES)
         _one_of("pool", self.pool, POOLS)
+        _one_of("sparsity", self.sparsity, SPARSITIES)
         for name, least in (("samples", 1), ("batch_size", 1), ("threads", 0), ("jobs", 1)):
             value = getattr(self, name)
             if value is not None and value < least:

@@ -20,6 +20,7 @@ __all__ = [
     "ActivationSite",
     "Array",
     "Batch",
+    "Combined",
     "Derived",
     "FeatureSample",
     "FloatArray",
@@ -35,6 +36,7 @@ __all__ = [
     "Skipped",
     "Status",
     "Tap",
+    "TapKey",
     "TensorLayout",
     "TensorSpec",
     "TokenMask",
@@ -46,6 +48,8 @@ METHOD_VERSION = "1"
 
 Array: TypeAlias = npt.NDArray[Any]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+TapKey: TypeAlias = tuple[str, str]
+"""A tensor, and what is measured of it."""
 
 
 class Status(StrEnum):
@@ -205,6 +209,17 @@ class Tap:
     key: str
     fetches: tuple[str, ...]
     read: Callable[[Mapping[str, Array], int], Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """Rows that are made from those of taps, many samples at a time.
+
+    ``compute`` takes the rows of each of ``taps``, and returns as many rows.
+    """
+
+    taps: tuple[TapKey, ...]
+    compute: Callable[[Mapping[TapKey, Array]], Array]
 
 
 @dataclass(frozen=True, slots=True)

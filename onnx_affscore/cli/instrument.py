@@ -27,7 +27,7 @@ __all__ = ["command"]
     show_default=True,
 )
 @click.option("--roles", metavar="A,B|all", help="Roles to tap [default: hidden,gate,recurrent].")
-@click.option("--sparsity/--no-sparsity", default=True, show_default=True)
+@click.option("--sparsity", type=click.Choice(["all", "none"]), default="all", show_default=True)
 @DEBUG
 def command(model: str, output: str, data: tuple[str, ...], **options: Any) -> None:
     """Write a copy of MODEL that has the pooled inputs and outputs of every activation as outputs.

@@ -66,10 +66,11 @@ def _batch_size(_ctx: click.Context, _parameter: click.Parameter, value: str) ->
 )
 @click.option("--metrics", metavar="A,B", help="Companion metrics [default: all].")
 @click.option(
-    "--sparsity/--no-sparsity",
-    default=True,
+    "--sparsity",
+    type=click.Choice(["first", "all", "none"]),
+    default="first",
     show_default=True,
-    help="Count near-zero elements of full tensors.",
+    help="Samples on which near-zero elements of full tensors are counted: the first 64, or all.",
 )
 @click.option(
     "--verify/--no-verify",

@@ -4,7 +4,7 @@ For each tensor the nodes of its taps are placed right behind its producer, so t
 tensor can be freed at once. The model's opset, IR version, inputs, outputs and weights stay.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -12,12 +12,16 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from onnx_affscore.graph.averaging import patch_mean
+from onnx_affscore.graph.commuting import Commuted, Source
+from onnx_affscore.graph.lean import Lean
 from onnx_affscore.graph.level import Place
 from onnx_affscore.graph.lifting import Lifter
-from onnx_affscore.graph.pooling import derived_reader
-from onnx_affscore.graph.tapping import TapWriter, is_small, unused_prefix
+from onnx_affscore.graph.pooling import derived_reader, patch_reader
+from onnx_affscore.graph.tapping import FEATURES, QUANTITIES, SPARSITY, SQUARE, TapWriter, is_small
 from onnx_affscore.graph.view import Step
-from onnx_affscore.records import Array, Derived, Tap, TensorLayout
+from onnx_affscore.graph.writing import NodeWriter, unused_prefix
+from onnx_affscore.records import Array, Combined, Derived, Tap, TapKey, TensorLayout
 
 __all__ = ["Exposed", "Instrumented", "expose", "instrument"]
 
@@ -28,11 +32,13 @@ class Instrumented:
     """A copy of the model with taps; ``taps`` by tensor and quantity.
 
     Quantities: ``features`` (rows by columns), ``square`` (mean square of each sample's
-    elements) and ``sparsity`` (share of them within 1e-3 of zero).
+    elements) and ``sparsity`` (share of them within 1e-3 of zero). ``combined`` are those that
+    are made from the rows of others.
     """
 
     proto: onnx.ModelProto
-    taps: Mapping[tuple[str, str], Tap]
+    taps: Mapping[TapKey, Tap]
+    combined: Mapping[TapKey, Combined]
 
     @property
     def fetches(self) -> tuple[str, ...]:
@@ -88,23 +94,29 @@ def instrument(
     places: Mapping[str, Place] | None = None,
     derived: Mapping[str, Derived] | None = None,
     pool: str = "mean",
-    sparsity: bool = True,
+    quantities: Collection[str] = QUANTITIES,
     seed: int = 0,
+    lean: Lean | None = None,
 ) -> Instrumented:
     """Return a copy of ``proto`` with the taps of every tensor in ``layouts``.
 
     ``pool``: ``mean`` over every axis but sample and feature axis; ``positions``: every position
     a row; ``flatten``: every axis but the sample axis a feature; ``reference``: the published
-    code's axes. ``seed`` chooses the positions kept. ``sparsity`` adds the taps that count small
-    elements. ``places`` tells where tensors of subgraphs are; ``derived`` which tensors are
-    computed from others outside the graph.
+    code's axes. ``seed`` chooses the positions kept. ``quantities`` are the taps wanted.
+    ``places`` tells where tensors of subgraphs are; ``derived`` which tensors are computed from
+    others outside the graph. With ``lean`` the taps hardly slow the model down, see
+    :class:`Lean`.
     """
-    work = _Work(_copy(proto), places or {}, sparsity=sparsity, pool=pool, seed=seed)
+    work = _Work(_copy(proto), places or {}, quantities, pool=pool, seed=seed, lean=lean)
+    ways = {} if lean is None else lean.ways
     for key, layout in layouts.items():
         if derived is not None and key in derived:
             work.tap_derived(derived[key], layout)
-        else:
+        elif key not in ways:
             work.tap(key, layout)
+    for key in ways:
+        if key in layouts:
+            work.tap_elsewhere(key, ways[key])
     return work.done()
 
 
@@ -116,38 +128,79 @@ class _Work:
         self,
         proto: onnx.ModelProto,
         places: Mapping[str, Place],
+        quantities: Collection[str],
         *,
-        sparsity: bool,
         pool: str,
         seed: int,
+        lean: Lean | None,
     ) -> None:
-        self.proto, self.places = proto, places
-        self.sparsity, self.pool, self.seed = sparsity, pool, seed
-        self.writer, self.lifter = TapWriter(proto, sparsity=sparsity), Lifter(proto.graph)
-        self.taps: dict[tuple[str, str], Tap] = {}
+        self.proto, self.places, self.quantities = proto, places, quantities
+        self.pool, self.seed = pool, seed
+        self.sizes = {} if lean is None else lean.sizes
+        self.nodes, self.lifter = NodeWriter(proto), Lifter(proto.graph)
+        self.writer = TapWriter(self.nodes, quantities=quantities, lean=lean is not None)
+        self.taps: dict[TapKey, Tap] = {}
         self.added: dict[tuple[Step, ...], dict[str, list[onnx.NodeProto]]] = {(): {}}
+        self.combined: dict[TapKey, Combined] = {}
         self._raw: dict[str, str] = {}
 
     def tap(self, key: str, layout: TensorLayout) -> None:
         """Pool a tensor inside the graph."""
+        self.taps |= {(key, q): tap for q, tap in self._written(key, layout).items()}
+
+    def tap_elsewhere(self, key: str, way: Commuted) -> None:
+        """Pool what the pooled mean of a tensor follows from."""
+        keys = {source: self._source(source) for source in way.sources}
+
+        def compute(rows: Mapping[TapKey, Array]) -> Array:
+            return way.compute({source: rows[tap] for source, tap in keys.items()})
+
+        self.combined[key, FEATURES] = Combined(tuple(dict.fromkeys(keys.values())), compute)
+
+    def _source(self, source: Source) -> TapKey:
+        """Return the tap of a source, made if need be, once for all that need it."""
+        if source.patch is None:
+            key = (source.tensor, FEATURES)
+            if key not in self.taps:
+                self.taps[key] = self._written(source.tensor, source.layout)[FEATURES]
+            return key
+        key = (source.tensor, f"patch {'x'.join(map(str, source.patch))}")
+        if key not in self.taps:
+            nodes: list[onnx.NodeProto] = []
+            sizes = self.sizes[source.tensor]
+            output = patch_mean(self.nodes, nodes, source.tensor, source.patch, sizes)
+            self._add((), source.tensor, nodes)
+            element = int(onnx.TensorProto.FLOAT)
+            self.lifter.lift(output, (), element=element, rank=source.layout.rank)
+            self.taps[key] = Tap(output, (output,), patch_reader)
+        return key
+
+    def _written(self, key: str, layout: TensorLayout) -> Mapping[str, Tap]:
         path, name = self._place(key)
-        written = self.writer.write(name, layout, pool=self.pool, seed=self.seed, inside=bool(path))
+        written = self.writer.write(
+            name,
+            layout,
+            pool=self.pool,
+            seed=self.seed,
+            inside=bool(path),
+            sizes=self.sizes.get(key),
+        )
         self._add(path, name, written.nodes)
         for output, (element, rank) in written.outputs.items():
             self.lifter.lift(output, path, element=element, rank=rank)
-        self.taps |= {(key, quantity): tap for quantity, tap in written.taps.items()}
+        return written.taps
 
     def tap_derived(self, derived: Derived, layout: TensorLayout) -> None:
         """Fetch what a tensor is computed from, each once for all that need it."""
         outputs = {name: self._fetched(name) for name in derived.fetches}
         functions: dict[str, Callable[[Array], Array]] = {
-            "features": np.asanyarray,
-            "square": np.square,
-            "sparsity": is_small,
+            FEATURES: np.asanyarray,
+            SQUARE: np.square,
+            SPARSITY: is_small,
         }
         for quantity, function in functions.items():
-            if quantity != "sparsity" or self.sparsity:
-                pool = self.pool if quantity == "features" else "rows"
+            if quantity in self.quantities:
+                pool = self.pool if quantity == FEATURES else "rows"
                 read = derived_reader(derived, outputs, layout, pool, self.seed, of=function)
                 self.taps[derived.name, quantity] = Tap(derived.name, tuple(outputs.values()), read)
 
@@ -174,7 +227,7 @@ class _Work:
         graphs = {path: self.lifter.chain(path)[-1][0] for path in self.added}
         for path in sorted(self.added, key=len, reverse=True):
             _insert(graphs[path], self.added[path])
-        return Instrumented(self.proto, self.taps)
+        return Instrumented(self.proto, self.taps, self.combined)
 
 
 def _copy(proto: onnx.ModelProto) -> onnx.ModelProto:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import final
 
+import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
 from onnx_affscore.errors import ModelError
-from onnx_affscore.records import ModelInfo
+from onnx_affscore.records import Array, ModelInfo
 
-__all__ = ["LoadedModel", "external_location", "load", "save"]
+__all__ = ["LoadedModel", "external_location", "load", "mapped", "save"]
 
 _CHUNK = 1 << 20
 
@@ -65,6 +66,21 @@ def external_location(tensor: onnx.TensorProto) -> str | None:
     if tensor.data_location != onnx.TensorProto.EXTERNAL:
         return None
     return next((e.value for e in tensor.external_data if e.key == "location"), "")
+
+
+def mapped(tensor: onnx.TensorProto, folder: Path) -> Array:
+    """Return the values of a tensor with external data, mapped from their file.
+
+    Raises ``ValueError`` or ``OSError`` where the file does not hold them.
+    """
+    told = {e.key: e.value for e in tensor.external_data}
+    return np.memmap(
+        folder / told["location"],
+        dtype=onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type),
+        mode="r",
+        offset=int(told.get("offset", 0)),
+        shape=tuple(tensor.dims),
+    )
 
 
 def save(proto: onnx.ModelProto, path: str | Path, *, like: LoadedModel) -> None:

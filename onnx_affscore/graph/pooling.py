@@ -13,7 +13,7 @@ import numpy as np
 from onnx_affscore.errors import OptionError
 from onnx_affscore.records import Array, Derived, TensorLayout
 
-__all__ = ["POOLINGS", "Read", "derived_reader", "raw_reader", "reader"]
+__all__ = ["POOLINGS", "Read", "derived_reader", "patch_reader", "raw_reader", "reader"]
 
 Read: TypeAlias = Callable[[Mapping[str, Array], int], Array]
 _Rows: TypeAlias = Callable[[Array, int], Array]
@@ -54,6 +54,8 @@ def raw_reader(
 
     def read(fetched: Mapping[str, Array], samples: int) -> Array:
         (array,) = fetched.values()
+        if array.size == 0:
+            return np.empty((0, 1))
         values = of(np.asanyarray(array).astype(np.float64))
         return rows(np.mean(values, axis=tuple(axes)) if axes else values, samples)
 
@@ -80,6 +82,15 @@ def derived_reader(
         return whole({derived.name: computed}, samples) if computed.size else np.empty((0, 1))
 
     return read
+
+
+def patch_reader(fetched: Mapping[str, Array], samples: int) -> Array:
+    """Return patches of a tensor's planes, (samples, channels, ends ...)."""
+    (array,) = fetched.values()
+    if len(array) == samples:
+        return array
+    wide = array.astype(np.float64).reshape(samples, -1, *array.shape[1:])
+    return np.asarray(wide.mean(axis=1))
 
 
 def _mean(layout: TensorLayout, seed: int) -> tuple[list[int], _Rows]:
@@ -154,6 +165,8 @@ def _samples_first(array: Array, layout: TensorLayout, left: Sequence[int]) -> A
 
 def _folded(table: Array, samples: int) -> Array:
     """Average the blocks of rows that belong to one sample, in float64."""
+    if len(table) == samples:
+        return table
     wide = table.astype(np.float64)
     return np.asarray(wide.reshape(samples, -1, wide.shape[-1]).mean(axis=1))
 

@@ -1,27 +1,28 @@
-"""Write the nodes of one tensor's taps in the vocabulary of the model's own opset."""
+"""Write the nodes of one tensor's taps, and say how what they put out is read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, count
-from typing import Any, final
+from typing import Final, final
 
 import numpy as np
 import onnx
-from onnx import helper
 
+from onnx_affscore.graph.averaging import channel_mean, has_channels_first
 from onnx_affscore.graph.pooling import Read, raw_reader, reader
-from onnx_affscore.graph.view import subgraphs
+from onnx_affscore.graph.writing import NodeWriter
 from onnx_affscore.records import Array, Tap, TensorLayout
 
-__all__ = ["TapWriter", "Written", "unused_prefix"]
+__all__ = ["FEATURES", "QUANTITIES", "SPARSITY", "SQUARE", "TapWriter", "Written", "is_small"]
 
-_PREFIX = "affscore"
+FEATURES: Final = "features"
+SQUARE: Final = "square"
+SPARSITY: Final = "sparsity"
+QUANTITIES: Final = (FEATURES, SQUARE, SPARSITY)
+"""Rows by columns; the mean square of each sample's elements; the share of them near zero."""
+
 # |x| up to this counts as zero: the published definition of sparsity.
 _SPARSITY_THRESHOLD = 1e-3
-_OPSET_WHERE_NONE = 13
 _FIRST_OPSET_WITH_BROADCAST = 7  # before, arithmetic broadcasts only where an attribute says so
-_OPSET_WITH_AXES_INPUT = 18
-_IR_WITH_PLAIN_INITIALISERS = 4  # before, every initialiser is an input as well
 
 
 @final
@@ -39,66 +40,100 @@ class Written:
 
 @final
 class TapWriter:
-    """Makes taps for the tensors of one model, whose initialisers it extends."""
+    """Makes taps for the tensors of one model, whose initialisers it extends.
 
-    def __init__(self, proto: onnx.ModelProto, *, sparsity: bool) -> None:
-        self.graph = proto.graph
-        versions = [o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")]
-        if not versions:  # a model of other domains only
-            proto.opset_import.append(helper.make_opsetid("", _OPSET_WHERE_NONE))
-        self.opset = versions[0] if versions else _OPSET_WHERE_NONE
-        self.sparsity = sparsity
-        self._initializers_are_inputs = proto.ir_version < _IR_WITH_PLAIN_INITIALISERS
-        self._prefix = unused_prefix(self.graph)
-        self._count = 0
+    ``quantities`` are those of :data:`QUANTITIES` that are wanted. A ``lean`` writer adds no node
+    that needs every element of a tensor for them, only for the features: the other two come from
+    the features where these are the whole tensor, and are left out elsewhere.
+    """
+
+    def __init__(
+        self, writer: NodeWriter, *, quantities: Collection[str], lean: bool = False
+    ) -> None:
+        self.nodes = writer
+        self.quantities, self.lean = quantities, lean
 
     def write(
-        self, name: str, layout: TensorLayout, *, pool: str, seed: int, inside: bool
+        self,
+        name: str,
+        layout: TensorLayout,
+        *,
+        pool: str,
+        seed: int,
+        inside: bool = False,
+        sizes: Sequence[int] | None = None,
     ) -> Written:
-        """Return the taps of a tensor; ``inside`` a subgraph its type is not known for certain."""
+        """Return the taps of a tensor.
+
+        ``inside`` a subgraph its type is not known for certain; ``sizes`` are those of the axes
+        behind the channels where the graph fixes them.
+        """
         written = Written()
-        if self.opset < _FIRST_OPSET_WITH_BROADCAST:
-            self._raw(written, name, layout, pool=pool, seed=seed)
-            return written
+        axes, read = reader(layout, pool, seed)
         x = name
         if inside or layout.dtype in ("float16", "bfloat16"):
             # a mean in half precision loses digits
-            x = self._add(written, "Cast", [x], to=int(onnx.TensorProto.FLOAT))
+            x = self.nodes.add(written.nodes, "Cast", [x], to=int(onnx.TensorProto.FLOAT))
         wide = layout.dtype == "float64" and not inside
+        if self.nodes.opset < _FIRST_OPSET_WITH_BROADCAST or (self.lean and not axes):
+            self._raw(written, x, layout, pool=pool, seed=seed, wide=wide)
+            return written
         inner = layout.rank - layout.stacked
-        axes, read = reader(layout, pool, seed)
         weights = self._weights(written, layout.mask, wide=wide) if pool == "mean" else None
-        features = self._mean(written, x, axes, weights)
-        self._tap(written, "features", features, read, rank=inner - len(axes), wide=wide)
-        axes, read = reader(layout, "rows", seed)
-        rank = inner - len(axes)
-        square = self._mean(written, self._add(written, "Mul", [x, x]), axes, weights)
-        self._tap(written, "square", square, read, rank=rank, wide=wide)
-        if self.sparsity:
+        if self.lean and pool == "mean" and has_channels_first(layout) and not inside:
+            rank = layout.rank
+            features = channel_mean(self.nodes, written.nodes, x, rank, sizes)
+            read = _without_trailing_axes(read)
+        else:
+            rank = inner - len(axes)
+            features = self._mean(written, x, axes, weights)
+        self._tap(written, FEATURES, features, read, rank=rank, wide=wide)
+        if not self.lean:
+            self._of_elements(written, x, layout, pool=pool, weights=weights, wide=wide)
+        return written
+
+    def _of_elements(
+        self,
+        written: Written,
+        x: str,
+        layout: TensorLayout,
+        *,
+        pool: str,
+        weights: str | None,
+        wide: bool,
+    ) -> None:
+        """Add what needs every element: the mean square, and the share near zero."""
+        axes, read = reader(layout, "rows", 0)
+        rank = layout.rank - layout.stacked - len(axes)
+        if SQUARE in self.quantities:
+            squares = self.nodes.add(written.nodes, "Mul", [x, x])
+            square = self._mean(written, squares, axes, weights)
+            self._tap(written, SQUARE, square, read, rank=rank, wide=wide)
+        if SPARSITY in self.quantities:
             weights = self._weights(written, layout.mask) if pool == "mean" else None
             share = self._mean(written, self._small(written, x, wide=wide), axes, weights)
-            self._tap(written, "sparsity", share, read, rank=rank)
-        return written
+            self._tap(written, SPARSITY, share, read, rank=rank)
 
     def raw(self, name: str) -> tuple[str, onnx.NodeProto]:
         """Return a copy of a tensor as it is: the new name, and the node that makes it."""
-        written = Written()
-        return self._add(written, "Identity", [name]), written.nodes[0]
+        nodes: list[onnx.NodeProto] = []
+        return self.nodes.add(nodes, "Identity", [name]), nodes[0]
 
     def _raw(
-        self, written: Written, name: str, layout: TensorLayout, *, pool: str, seed: int
+        self,
+        written: Written,
+        x: str,
+        layout: TensorLayout,
+        *,
+        pool: str,
+        seed: int,
+        wide: bool,
     ) -> None:
-        """Fetch the tensor itself: ONNX Runtime has no arithmetic for opsets this old."""
-        raw = self._add(written, "Identity", [name])
+        """Fetch the tensor itself: nothing is averaged, or the opset is too old for arithmetic."""
+        raw = self.nodes.add(written.nodes, "Identity", [x])
         rank = layout.rank - layout.stacked
-        wide = layout.dtype == "float64"
-        readers = {
-            "features": raw_reader(layout, pool, seed),
-            "square": raw_reader(layout, "rows", seed, of=np.square),
-            "sparsity": raw_reader(layout, "rows", seed, of=is_small),
-        }
-        for quantity, read in readers.items():
-            if self.sparsity or quantity != "sparsity":
+        for quantity, read in raw_readers(layout, pool=pool, seed=seed).items():
+            if quantity in self.quantities:
                 self._tap(written, quantity, raw, read, rank=rank, wide=wide)
 
     def _tap(
@@ -120,71 +155,50 @@ class TapWriter:
         dtype = np.float64 if wide else np.float32
         # The next number above it: all opsets have Less, and no comparison holds for NaN.
         above = np.nextafter(np.array(_SPARSITY_THRESHOLD, dtype), dtype(np.inf))
-        limit = self._constant(f"threshold_{np.dtype(dtype)}", above)
-        small = self._add(written, "Less", [self._add(written, "Abs", [x]), limit])
-        return self._add(written, "Cast", [small], to=int(onnx.TensorProto.FLOAT))
+        limit = self.nodes.constant(f"threshold_{np.dtype(dtype)}", above)
+        size = self.nodes.add(written.nodes, "Abs", [x])
+        small = self.nodes.add(written.nodes, "Less", [size, limit])
+        return self.nodes.add(written.nodes, "Cast", [small], to=int(onnx.TensorProto.FLOAT))
 
     def _weights(self, written: Written, mask: str | None, *, wide: bool = False) -> str | None:
         """A token mask as numbers, (samples, tokens, 1)."""
         if mask is None:
             return None
         element = onnx.TensorProto.DOUBLE if wide else onnx.TensorProto.FLOAT
-        number = self._add(written, "Cast", [mask], to=int(element))
-        shape = self._constant("mask_shape", np.array([0, 0, 1], np.int64))
-        return self._add(written, "Reshape", [number, shape])
+        number = self.nodes.add(written.nodes, "Cast", [mask], to=int(element))
+        shape = self.nodes.constant("mask_shape", np.array([0, 0, 1], np.int64))
+        return self.nodes.add(written.nodes, "Reshape", [number, shape])
 
     def _mean(
         self, written: Written, x: str, axes: Sequence[int], weights: str | None = None
     ) -> str:
         """The mean over some axes, over real tokens only where there are weights."""
+        nodes = written.nodes
         if weights is None:
-            return self._reduce(written, x, axes)
-        total = self._reduce(written, self._add(written, "Mul", [x, weights]), axes)
-        share = self._reduce(written, weights, axes)
-        return self._add(written, "Div", [total, share])
+            return self.nodes.mean(nodes, x, axes)
+        total = self.nodes.mean(nodes, self.nodes.add(nodes, "Mul", [x, weights]), axes)
+        share = self.nodes.mean(nodes, weights, axes)
+        return self.nodes.add(nodes, "Div", [total, share])
 
-    def _reduce(self, written: Written, x: str, axes: Sequence[int]) -> str:
-        if not axes:
-            return self._add(written, "Identity", [x])
-        if self.opset >= _OPSET_WITH_AXES_INPUT:
-            name = self._constant("axes_" + "_".join(map(str, axes)), np.array(axes, np.int64))
-            return self._add(written, "ReduceMean", [x, name], keepdims=0)
-        return self._add(written, "ReduceMean", [x], axes=list(axes), keepdims=0)
 
-    def _add(self, written: Written, op: str, inputs: list[str], **attributes: Any) -> str:
-        output = f"{self._prefix}/{op}_{self._count}"
-        self._count += 1
-        written.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
-        return output
-
-    def _constant(self, key: str, value: Array) -> str:
-        name = f"{self._prefix}/{key}"
-        if name not in {t.name for t in self.graph.initializer}:
-            tensor = onnx.numpy_helper.from_array(value, name)
-            self.graph.initializer.append(tensor)
-            if self._initializers_are_inputs:
-                self.graph.input.append(
-                    helper.make_tensor_value_info(name, tensor.data_type, value.shape)
-                )
-        return name
+def raw_readers(layout: TensorLayout, *, pool: str, seed: int) -> dict[str, Read]:
+    """Return how each quantity is read off a whole tensor, by quantity."""
+    return {
+        FEATURES: raw_reader(layout, pool, seed),
+        SQUARE: raw_reader(layout, "rows", seed, of=np.square),
+        SPARSITY: raw_reader(layout, "rows", seed, of=is_small),
+    }
 
 
 def is_small(x: Array) -> Array:
+    """1 where an element counts as zero."""
     return np.asanyarray(np.abs(x) <= _SPARSITY_THRESHOLD)
 
 
-def unused_prefix(graph: onnx.GraphProto) -> str:
-    """Return a first part for names that no name in a graph, or in one inside it, has."""
-    taken = {name.partition("/")[0] for name in _names(graph)}
-    candidates = chain((_PREFIX,), (f"{_PREFIX}_{i}" for i in count(2)))
-    return next(prefix for prefix in candidates if prefix not in taken)
+def _without_trailing_axes(read: Read) -> Read:
+    """Read an array of shape (samples, channels, 1, ...) as (samples, channels)."""
 
+    def flat(fetched: Mapping[str, Array], samples: int) -> Array:
+        return read({n: a.reshape(a.shape[:2]) for n, a in fetched.items()}, samples)
 
-def _names(graph: onnx.GraphProto) -> Iterator[str]:
-    yield from (i.name for i in graph.input)
-    yield from (t.name for t in graph.initializer)
-    yield from (t.values.name for t in graph.sparse_initializer)
-    for node in graph.node:
-        yield from (node.name, *node.input, *node.output)
-        for _, inner in subgraphs(node):
-            yield from _names(inner)
+    return flat

@@ -12,7 +12,7 @@ import onnx
 from onnx import numpy_helper
 
 from onnx_affscore.graph.infer import TypeInfo
-from onnx_affscore.graph.model import external_location
+from onnx_affscore.graph.model import external_location, mapped
 from onnx_affscore.graph.operators import evaluate_operator, is_elementwise
 from onnx_affscore.records import Array
 
@@ -162,6 +162,19 @@ class GraphView:
         """Return a name for a tensor that is unique in the whole model."""
         return f"{self.label}::{name}" if self.path else name
 
+    def weights(self, name: str) -> Array | None:
+        """Return an initialiser or constant of any size as it stands, None for other tensors.
+
+        External data are mapped, not read.
+        """
+        if name in self.initializers:
+            tensor = self.initializers[name]
+            return self._values(tensor) if isinstance(tensor, onnx.TensorProto) else None
+        node = self.producer_of(name)
+        if node is None or node.op_type not in ("Constant", "Identity"):
+            return None
+        return self.weights(node.input[0]) if node.input else _constant_value(node)
+
     def is_constant(self, name: str) -> bool:
         """Whether a tensor is an initialiser or follows from constants alone."""
         if name in self.initializers or self.constant(name) is not None:
@@ -195,10 +208,14 @@ class GraphView:
             return None
         if int(np.prod(tensor.dims, dtype=object)) > _LARGEST_CONSTANT:
             return None
+        return self._values(tensor)
+
+    def _values(self, tensor: onnx.TensorProto) -> Array | None:
         try:
-            external = external_location(tensor) is not None
-            return numpy_helper.to_array(tensor, str(self.folder) if external else "")
-        except (ValueError, TypeError, OSError, onnx.checker.ValidationError):
+            if external_location(tensor) is not None:
+                return mapped(tensor, self.folder)
+            return numpy_helper.to_array(tensor)
+        except (ValueError, TypeError, OSError):
             return None
 
 

@@ -52,7 +52,9 @@ def translated(action: str) -> Iterator[None]:
 class Session:
     """A model that can be run: ``run(names, feeds)`` returns arrays by name.
 
-    ``folder`` is where external data lie. ``notices`` say where the device is not what was asked.
+    ``folder`` is where external data lie. ``in_order`` runs nodes in the order of the file as far
+    as possible, so that a tap reads its tensor while that is still in a cache, and frees it.
+    ``notices`` say where the device is not what was asked.
     """
 
     def __init__(
@@ -63,9 +65,12 @@ class Session:
         folder: Path,
         threads: int = 0,
         optimisation: str = "all",
+        in_order: bool = False,
         custom_operators: Sequence[str] = (),
     ) -> None:
         options = ort.SessionOptions()
+        if in_order:
+            options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
         options.graph_optimization_level = _LEVELS[optimisation]
         options.intra_op_num_threads = threads
         options.log_severity_level = _FATAL

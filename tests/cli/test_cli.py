@@ -172,12 +172,12 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
         "--threads": 1, "--jobs": 2, "--pool": "flatten", "--feature-axis": 1, "--metrics": "cka",
         "--covariance": "empirical", "--roles": "all", "--include": ".", "--exclude": "nothing",
         "--json": "s.json", "--csv": "s.csv", "--html": "s.html", "--plot": "s.png",
-        "--output-dir": "all",
+        "--output-dir": "all", "--sparsity": "none",
     }  # fmt: skip
-    flags = ["--no-sparsity", "--no-verify", "--strict", "--quiet", "--no-progress", "--debug"]
+    flags = ["--no-verify", "--strict", "--quiet", "--no-progress", "--debug"]
     known = {o for p in score.command.params for o in (*p.opts, *p.secondary_opts)}
     untried = known - {*options, *flags, "model"}
-    assert untried == {"--sparsity", "--verify", "--custom-op-library"}
+    assert untried == {"--verify", "--custom-op-library"}
     result = cli("score", "model.onnx", *(x for pair in options.items() for x in pair), *flags)
     assert result == Result(0, "", "")
     for name in ("s.json", "s.csv", "s.html", "s.png", "all/report.html", "all/signature.json"):

@@ -222,7 +222,7 @@ def test_inputs_and_outputs_of_the_model_can_be_tapped() -> None:
     proto = g.proto()
     names = [proto.graph.input[0].name, proto.graph.output[0].name]
     axes = layout("float32", 0, 3)
-    tapped = instrument(proto, dict.fromkeys(names, axes), sparsity=False)
+    tapped = instrument(proto, dict.fromkeys(names, axes), quantities=("features", "square"))
     assert {quantity for _, quantity in tapped.taps} == {"features", "square"}
     found, raw = read(tapped, feeds(), 6), feeds() | run(proto, names[1:], feeds())
     for name in names:

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onnx_affscore.collect import FeatureStore
+from onnx_affscore.gather import gather
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
 from onnx_affscore.records import Array, FeatureSample
+from onnx_affscore.witness import Witness
 from tests.builder import Builder
 
 TOKENS, WIDTH = 6, 8
@@ -34,12 +35,9 @@ def _sides(path: Path, feeds: dict[str, Array]) -> tuple[FeatureSample, FeatureS
     located = measurement.located()
     source, probed = measurement.probe(measurement.source(feeds), located)
     resolved = measurement.resolved(located, source, probed)
-    tapped = measurement.instrumented(located, resolved)
-    store = FeatureStore(tapped.taps, resolved.layouts)
-    session = measurement.session(tapped.proto)
-    for batch in source.batches(5):
-        store.add(session.run(tapped.fetches, batch.feeds), samples=5, kept=5)
-    pair = store.paired(resolved.sites[0])
+    witness = Witness(measurement, source, None)
+    gathered = gather(measurement, source, located, resolved, size=5, witness=witness)
+    pair = gathered.paired(resolved.sites[0])
     return pair.x, pair.y
 
 

@@ -4,12 +4,17 @@ All that this benchmark knows of the inside of the package is in this file.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import final
+
+import onnx
 
 from onnx_affscore.collect import FeatureStore
 from onnx_affscore.data.fingerprint import Fingerprint
 from onnx_affscore.data.source import Data
+from onnx_affscore.gather import paired
+from onnx_affscore.graph.lean import plan_lean
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
 from onnx_affscore.records import Array, Batch, PairedSample, TensorLayout
@@ -21,29 +26,32 @@ __all__ = ["Ours", "tapped_layouts"]
 class Ours:
     """What a measurement does with each batch; scoring and the check of outputs are left out.
 
+    Without ``sparsity`` it is the lean run that gives the features; with it everything is measured
+    on every sample.
+
     ``batch_size`` 0 chooses it as a measurement does.
     """
 
     def __init__(
         self, file: Path, data: Data, batch_size: int, *, device: str, sparsity: bool
     ) -> None:
-        measurement = Measurement(
-            file, Options(device=device, batch_size=batch_size or None, sparsity=sparsity)
-        )
+        measurement = Measurement(file, Options(device=device, batch_size=batch_size or None))
         located = measurement.located()
         self._source, probed = measurement.probe(measurement.source(data), located)
         resolved = measurement.resolved(located, self._source, probed)
         self.batch_size = measurement.batch_size(probed)
-        self._tapped = measurement.instrumented(located, resolved)
-        self._session = measurement.session(self._tapped.proto)
         self._layouts = resolved.layouts
+        lean = plan_lean(measurement.prepared, resolved.sites, self._layouts, pool="mean")
+        tapped = measurement.instrumented(located, resolved, None if sparsity else lean)
+        self._session = measurement.session(tapped.proto, in_order=True)
+        self._tapped = replace(tapped, proto=onnx.ModelProto())  # the session has its own copy
         self._sites = [site for site in resolved.sites if site.unscored is None]
         self._hints = measurement.hints
         self.begin()
 
     def begin(self) -> None:
         """Start a pass over the data with an empty store of features."""
-        self._store = FeatureStore(self._tapped.taps, self._layouts)
+        self._store = FeatureStore(self._tapped, self._layouts)
         self._fingerprint = Fingerprint(self._hints)
 
     def run_once(self, batch: Array) -> None:
@@ -58,8 +66,8 @@ class Ours:
         self.begin()
         for batch in self._source.batches(self.batch_size):
             self.run_once(batch.feeds[self._hints[0].spec.name])
-        for site in self._sites:
-            yield self._store.paired(site)
+        self._store.finish()
+        yield from (paired(site, (self._store,), self._layouts) for site in self._sites)
 
 
 def tapped_layouts(file: Path, data: Array) -> Mapping[str, TensorLayout]:

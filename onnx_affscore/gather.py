@@ -1,0 +1,135 @@
+"""The features of every site: everything is measured on the first samples, the features on all.
+
+Mean squares (for the noise floor) and sparsity need every element of a tensor, which a fast run
+never writes down. They are measured on the first samples, the census, by pooling each tensor where
+it stands; so are the features, as a check of the lean run that gives those of all the data.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, final
+
+import numpy as np
+
+from onnx_affscore.collect import PRECISION, FeatureStore
+from onnx_affscore.errors import InternalError
+from onnx_affscore.graph.lean import plan_lean
+from onnx_affscore.graph.locate import Located
+from onnx_affscore.graph.resolve import Resolved
+from onnx_affscore.graph.tapping import FEATURES, SPARSITY, SQUARE
+from onnx_affscore.measurement import Measurement
+from onnx_affscore.passes import Pass, first_samples, run_pass
+from onnx_affscore.protocols import DataSource
+from onnx_affscore.records import ActivationSite, FeatureSample, PairedSample, TensorLayout
+from onnx_affscore.witness import Witness
+
+__all__ = ["CENSUS", "Gathered", "gather", "paired"]
+
+CENSUS: Final = 64
+"""Samples of the census. The noise floor needs their root mean square to a few per cent only."""
+
+CENSUS_BATCH: Final = 16
+"""Samples that the census runs together; a divisor, so that batch sizes do not change its data."""
+
+ALLOWED_ROUNDINGS: Final = 4096
+"""Sums in another order, layer upon layer, move features by some tens of roundings of the tensor's
+size; a mean that does not commute is off by a share of it."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The rows of all sites, of which the ``stores`` hold what they can, the first ones first."""
+
+    layouts: Mapping[str, TensorLayout]
+    stores: tuple[FeatureStore, ...]
+    ran: Pass
+    counted: int
+    warnings: tuple[str, ...] = ()
+
+    def reached(self, site: ActivationSite) -> bool:
+        """Whether any batch came through an activation (it may lie in a branch)."""
+        return all(_holding(self.stores, n, FEATURES) for n in (site.input, site.output))
+
+    def paired(self, site: ActivationSite) -> PairedSample:
+        """Return the rows before and after one activation."""
+        return paired(site, self.stores, self.layouts)
+
+
+def paired(
+    site: ActivationSite, stores: Sequence[FeatureStore], layouts: Mapping[str, TensorLayout]
+) -> PairedSample:
+    """Return the rows before and after one activation; each quantity from the first that has it."""
+    x, y = (_side(name, stores, layouts[name]) for name in (site.input, site.output))
+    return PairedSample(x, y)
+
+
+def _side(name: str, stores: Sequence[FeatureStore], layout: TensorLayout) -> FeatureSample:
+    store = _holding(stores, name, FEATURES)
+    if store is None:
+        raise InternalError(f"no features of {name!r} were gathered")
+    squares, small = (_mean(name, quantity, stores) for quantity in (SQUARE, SPARSITY))
+    with np.errstate(invalid="ignore"):
+        rms = 0.0 if squares is None else float(np.sqrt(squares))
+    return FeatureSample(store.rows((name, FEATURES)), PRECISION[layout.dtype], rms, small)
+
+
+def _mean(name: str, quantity: str, stores: Sequence[FeatureStore]) -> float | None:
+    """A mean of means over samples of equally many elements is the mean over all elements."""
+    store = _holding(stores, name, quantity)
+    if store is None:
+        return None
+    with np.errstate(invalid="ignore", over="ignore"):
+        return float(store.rows((name, quantity)).mean())
+
+
+def _holding(stores: Sequence[FeatureStore], name: str, quantity: str) -> FeatureStore | None:
+    return next((store for store in stores if (name, quantity) in store), None)
+
+
+def gather(
+    m: Measurement,
+    source: DataSource,
+    located: Located,
+    resolved: Resolved,
+    *,
+    size: int,
+    witness: Witness,
+) -> Gathered:
+    """Run the data and return the features of every site, with what belongs to them.
+
+    ``size`` samples run together. Data no larger than the census, or sparsity that is to be
+    counted on all of them, are run in one pass that measures everything.
+    """
+    layouts = resolved.layouts
+    full = m.instrumented(located, resolved)
+    few = source.count is not None and source.count <= CENSUS
+    if few or m.options.sparsity == "all":
+        ran = run_pass(m, source.batches(size), full, layouts, size=size, witness=witness)
+        return Gathered(layouts, (ran.store,), ran, counted=ran.store.samples)
+    step = size if m.fixed_batch is not None else min(CENSUS_BATCH, size)
+    census = run_pass(m, first_samples(source, step, CENSUS), full, layouts, size=size).store
+    lean = plan_lean(m.prepared, resolved.sites, layouts, pool=m.options.pool)
+    tapped = m.instrumented(located, resolved, lean)
+    ran = run_pass(m, source.batches(size), tapped, layouts, size=size, witness=witness)
+    stores = (ran.store, census)
+    off = [name for name in lean.ways if _differ(name, ran.store, census, layouts[name])]
+    if not off:
+        return Gathered(layouts, stores, ran, counted=census.samples)
+    there = replace(resolved, layouts={name: layouts[name] for name in off})
+    tapped = m.instrumented(located, there, lean.without(off))
+    again = run_pass(m, source.batches(size), tapped, there.layouts, size=size)
+    warning = f"{len(off)} tensor(s) pooled in a second pass, as a first check of the means failed"
+    return Gathered(layouts, (again.store, *stores), ran, census.samples, (warning,))
+
+
+def _differ(name: str, lean: FeatureStore, census: FeatureStore, layout: TensorLayout) -> bool:
+    """Whether the features of the lean run are not those of the census, rounding apart."""
+    key = (name, FEATURES)
+    if key not in census or key not in lean:
+        return (key in census) != (key in lean)
+    straight = census.rows(key)
+    with np.errstate(invalid="ignore", over="ignore"):
+        size = float(np.sqrt(census.rows((name, SQUARE)).mean()))
+        gap = float(np.abs(lean.rows(key)[: len(straight)] - straight).max(initial=0.0))
+    return not gap <= ALLOWED_ROUNDINGS * PRECISION[layout.dtype] * size

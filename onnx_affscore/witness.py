@@ -1,0 +1,66 @@
+"""What is noted of the data on their way through a model: their hash, and that outputs stay."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, final
+
+from onnx_affscore.data.fingerprint import Fingerprint
+from onnx_affscore.errors import RunError
+from onnx_affscore.measurement import Measurement
+from onnx_affscore.protocols import DataSource
+from onnx_affscore.records import Batch
+from onnx_affscore.run.verify import Verdict, verify
+
+__all__ = ["Progress", "Witness"]
+
+Progress: TypeAlias = Callable[[int, int | None], None]
+"""Called with the samples done and the total, None where it is not known."""
+
+
+@final
+class Witness:
+    """Watches one pass over all the data.
+
+    ``verdict`` says after the first batch whether the model's own outputs are unchanged; None
+    where that is not to be verified.
+    """
+
+    def __init__(self, m: Measurement, source: DataSource, progress: Progress | None) -> None:
+        self._m, self._source, self._progress = m, source, progress
+        self._own = tuple(o.name for o in m.model.proto.graph.output)
+        self._original: Mapping[str, Any] | None = None
+        self.fingerprint = Fingerprint(m.hints)
+        self.verdict: Verdict | None = None
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The outputs to fetch with the next batch."""
+        return () if self._original is None or self.verdict is not None else self._own
+
+    def before(self, feed: Batch) -> None:
+        """Run the model as it is on the first batch, before the tapped one takes its memory."""
+        if not self._m.options.verify:
+            return
+        try:
+            self._original = self._plain(feed)
+        except RunError as exc:  # an operator without a kernel here, opened up for the tapped run
+            reason = f"outputs not compared: the model as it is does not run ({exc})"
+            self.verdict = Verdict(False, reason)
+
+    def see(self, batch: Batch, feed: Batch, fetched: Mapping[str, Any]) -> None:
+        """Take note of a batch, of what was fed in its place and of what was fetched."""
+        if self.wanted and self._original is not None:
+            runs = iter([self._original])
+            self.verdict = verify(
+                fetched,
+                original=lambda: next(runs, None) or self._plain(feed),
+                unoptimised=lambda: self._plain(feed, optimisation="disabled"),
+                names=self._own,
+            )
+            self._original = None
+        self.fingerprint.update(batch)
+        if self._progress is not None:
+            self._progress(self.fingerprint.samples, self._source.count)
+
+    def _plain(self, feed: Batch, *, optimisation: str = "all") -> Mapping[str, Any]:
+        session = self._m.session(self._m.model.proto, optimisation=optimisation)
+        return session.run(self._own, feed.feeds)
