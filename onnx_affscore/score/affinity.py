@@ -23,6 +23,11 @@ AMPLE: Final = 10
 about rank / (15 n) for a ReLU of normal features, is then below .01."""
 
 
+GAP: Final = 1e-6
+"""Widest interval left open by the optimisation in which a score is given, as its lower end: one
+unit of the last digit that is printed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Affinity:
     """An affinity score with everything that it rests on.
@@ -164,7 +169,7 @@ def affinity(sample: PairedSample | Prepared, *, covariance: str) -> Affinity:
         )
     plan = _plan(x, y)
     lower, upper = (1.0 - math.sqrt(squared / 2.0) for squared in (plan.cost, plan.bound))
-    if not plan.exact:
+    if upper - lower > GAP:
         reason = (
             f"no optimal plan was found for {prepared.n} samples; "
             f"the score lies between {lower:.6f} and {upper:.6f}"
@@ -179,7 +184,7 @@ def choose_covariance(sample: Prepared) -> str:
     """What ``auto`` stands for: empirical where n is at least 10 times either rank."""
     if sample.constant:
         return "empirical"
-    rank = max(factor.rank for factor in sample.factors)
+    rank = max(found.rank for found in sample.ranks)
     return "empirical" if sample.n >= AMPLE * rank else "ledoit-wolf"
 
 
@@ -192,7 +197,7 @@ def _plan(x: Estimate, y: Estimate) -> Transport:
 def _ranks(sample: Prepared) -> tuple[int | None, int | None, float | None, float | None]:
     if sample.n < 2:
         return None, None, None, None
-    x, y = sample.factors
+    x, y = sample.ranks
     return x.rank, y.rank, sample.x.in_features(x.floor), sample.y.in_features(y.floor)
 
 

@@ -21,7 +21,7 @@ def linear_cka(sample: Prepared) -> Mapping[str, Reading]:
 
     1 if and only if Y is a rotated and scaled X. Where a side is constant up to its rounding the
     quotient is 0/0 and its status degenerate. The cross term is the sum of products of the two
-    n x n kernels where d exceeds n.
+    n x n kernels where d is n or more.
 
     References
     ----------
@@ -30,11 +30,9 @@ def linear_cka(sample: Prepared) -> Mapping[str, Reading]:
     """
     if sample.constant:
         return {"cka": sample.constant}
-    x, y = sample.coordinates
-    if x.shape[1] <= sample.n:
-        cross = float(np.linalg.norm(y.T @ x)) ** 2
+    if sample.wide:
+        cross = float(np.vdot(*sample.kernels))
     else:
-        kernel_x, kernel_y = sample.grams
-        cross = float(np.vdot(kernel_x, kernel_y))
+        cross = float(np.linalg.norm(sample.cross_covariance)) ** 2
     moments = sample.second_moments
-    return {"cka": Reading(cross / sample.n**2 / math.sqrt(moments[0] * moments[1]))}
+    return {"cka": Reading(cross / math.sqrt(moments[0] * moments[1]))}

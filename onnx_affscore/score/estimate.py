@@ -2,20 +2,21 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
-from typing import Final
+from typing import Final, final
 
 import numpy as np
 from scipy import linalg
 
 from onnx_affscore.records import FloatArray
 from onnx_affscore.score.factor import triangle
-from onnx_affscore.score.moments import Prepared, Side
+from onnx_affscore.score.moments import FORMED_CONDITION, Prepared, Side
 from onnx_affscore.score.psd import arithmetic_floor
 from onnx_affscore.score.shrinkage import constant_correlation, ledoit_wolf
 
-__all__ = ["COVARIANCES", "REFERENCE_RIDGE", "Estimate", "EstimatedPair"]
+__all__ = ["COVARIANCES", "REFERENCE_RIDGE", "Estimate", "EstimatedPair", "Roots"]
 
 REFERENCE_RIDGE: Final = 1e-6
 """What the published code adds to both covariances, in squared units of the features."""
@@ -23,36 +24,72 @@ REFERENCE_RIDGE: Final = 1e-6
 LARGEST_RIDGE: Final = 1e200
 """A ridge this far above every variance leaves nothing of them; beyond it squares overflow."""
 
-CHOLESKY_CONDITION: Final = 1e6
-"""Up to this condition number a Cholesky root of a formed covariance is good to 1e-10."""
-
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Roots:
     """A covariance ``Σ = Rᵀ R`` by its ``root`` R (k, m) of full rank, and the rows it whitens.
 
     ``whitened`` (n, k) has ``whitened · R = Xc``, as far as the range of Σ goes. ``basis`` (m, k),
-    given where directions were dropped, is an orthonormal basis of that range. ``trace`` is that
-    of Σ, ``floor`` the noise floor that was cut at, ``intensity`` that of the shrinkage.
+    given where directions were dropped, is an orthonormal basis of that range.
     """
 
     root: FloatArray
     whitened: FloatArray
-    centred: FloatArray
-    trace: float
     basis: FloatArray | None = None
-    floor: float = 0.0
-    intensity: float | None = None
+
+
+@final
+class Estimate:
+    """A covariance Σ of ``centred`` rows (n, m); its roots are computed when asked for.
+
+    ``trace`` is that of Σ, ``floor`` the noise floor that was cut at, ``intensity`` that of the
+    shrinkage. ``covariance`` (m, m) is Σ itself, given where its condition number is low enough
+    to compute from; ``spanning`` says that Σ is empirical and the rows provably span all n - 1
+    dimensions that they can.
+    """
+
+    def __init__(
+        self,
+        centred: FloatArray,
+        roots: Callable[[], Roots],
+        *,
+        trace: float,
+        floor: float = 0.0,
+        intensity: float | None = None,
+        covariance: FloatArray | None = None,
+        spanning: bool = False,
+    ) -> None:
+        self.centred = centred
+        self.trace = trace
+        self.floor = floor
+        self.intensity = intensity
+        self.covariance = covariance
+        self.spanning = spanning
+        self._roots = roots
+
+    @cached_property
+    def roots(self) -> Roots:
+        """The root, and the rows whitened by it."""
+        return self._roots()
 
     @property
     def compact_root(self) -> FloatArray:
-        """The root in the basis of its range, (k, k); in the m coordinates where none is given."""
-        return self.root if self.basis is None else self.root @ self.basis
+        """The root in the basis of its range, (k, k); in the m coordinates where there is none."""
+        basis = self._basis
+        return self.roots.root if basis is None else self.roots.root @ basis
 
     @property
     def compact_rows(self) -> FloatArray:
         """The centred rows in the same coordinates, (n, k) or (n, m)."""
-        return self.centred if self.basis is None else self.centred @ self.basis
+        basis = self._basis
+        return self.centred if basis is None else self.centred @ basis
+
+    @property
+    def _basis(self) -> FloatArray | None:
+        """None without a look at the roots where no direction was dropped."""
+        if self.covariance is not None or self.spanning:
+            return None
+        return self.roots.basis
 
 
 EstimatedPair = tuple[Estimate, Estimate]
@@ -95,12 +132,11 @@ def _constant_correlation(sample: Prepared) -> EstimatedPair:
         kept = values > floor**2
         deviations = np.sqrt(values[kept])
         basis: FloatArray = vectors[:, kept]
+        roots = Roots(deviations[:, None] * basis.T, side.centred @ basis / deviations, basis)
         return Estimate(
-            root=deviations[:, None] * basis.T,
-            whitened=side.centred @ basis / deviations,
-            centred=side.centred,
+            side.centred,
+            lambda: roots,
             trace=side.variance,
-            basis=basis,
             floor=floor,
             intensity=shrinkage.intensity,
         )
@@ -117,8 +153,7 @@ def _shrunk_pair(sample: Prepared, *, ridge: float) -> EstimatedPair:
             second_moment=sample.second_moments[index],
         )
         added = intensity * side.variance / sample.d + _ridge(side, ridge)
-        weight = 1.0 - intensity
-        return replace(_ridged(sample, index, weight=weight, ridge=added), intensity=intensity)
+        return _ridged(sample, index, weight=1.0 - intensity, ridge=added, intensity=intensity)
 
     return estimate(0), estimate(1)
 
@@ -129,21 +164,29 @@ def _ridge(side: Side, ridge: float) -> float:
         return min(float(np.ldexp(ridge, -2 * side.exponent)), LARGEST_RIDGE)
 
 
-def _of_factor(sample: Prepared, index: int) -> Estimate:
+def _of_factor(sample: Prepared, index: int, *, intensity: float | None = None) -> Estimate:
     """The empirical covariance on its numerical range; what is below the floor is no variance."""
-    factor = sample.factors[index]
+
+    def roots() -> Roots:
+        factor = sample.factor(index)
+        return Roots(factor.root, math.sqrt(sample.n) * factor.rows, factor.basis)
+
+    regular = sample.regular[index]
     return Estimate(
-        root=factor.root,
-        whitened=math.sqrt(sample.n) * factor.rows,
-        centred=sample.coordinates[index],
-        trace=factor.variance,
-        basis=factor.basis,
-        floor=factor.floor,
+        sample.coordinates[index],
+        roots,
+        trace=(sample.x, sample.y)[index].variance if regular else sample.factor(index).variance,
+        floor=sample.ranks[index].floor,
+        intensity=intensity,
+        covariance=sample.covariances[index] if regular and not sample.wide else None,
+        spanning=regular and sample.wide,
     )
 
 
-def _ridged(sample: Prepared, index: int, *, weight: float, ridge: float) -> Estimate:
-    """Estimate ``weight·Σ + ridge·I``, by Cholesky where that is as good, else by QR.
+def _ridged(
+    sample: Prepared, index: int, *, weight: float, ridge: float, intensity: float | None = None
+) -> Estimate:
+    """Estimate ``weight·Σ + ridge·I``, formed where its condition allows it, else by QR.
 
     The QR is of the rows stacked on the ridge's root, so that a small ridge keeps all its digits;
     one that is lost in the rounding of the rows themselves is none.
@@ -151,16 +194,25 @@ def _ridged(sample: Prepared, index: int, *, weight: float, ridge: float) -> Est
     side, rows = (sample.x, sample.y)[index], sample.coordinates[index]
     n, m = rows.shape
     if ridge <= arithmetic_floor(math.sqrt(side.variance), size=max(n, m)) ** 2:
-        return _of_factor(sample, index)
-    formed = (weight / n) * (sample.grams[index] if n >= m else rows.T @ rows)
-    if np.linalg.norm(formed) + ridge <= CHOLESKY_CONDITION * ridge:
-        formed[np.diag_indices(m)] += ridge
-        root: FloatArray = linalg.cholesky(formed, check_finite=False)
-    else:
-        root = triangle(np.concatenate([np.sqrt(weight / n) * rows, np.sqrt(ridge) * np.eye(m)]))
-    whitened = linalg.solve_triangular(root, rows.T, trans="T", check_finite=False).T
+        return _of_factor(sample, index, intensity=intensity)
+    formed = weight * sample.covariances[index]
+    posed = sample.regular[index] and not sample.wide
+    posed = posed or float(np.linalg.norm(formed)) + ridge <= FORMED_CONDITION * ridge
+    formed[np.diag_indices(m)] += ridge
+
+    def roots() -> Roots:
+        if posed:
+            root: FloatArray = linalg.cholesky(formed, check_finite=False)
+        else:
+            stacked = [np.sqrt(weight / n) * rows, np.sqrt(ridge) * np.eye(m)]
+            root = triangle(np.concatenate(stacked))
+        whitened = linalg.solve_triangular(root, rows.T, trans="T", check_finite=False).T
+        return Roots(root, whitened)
+
     trace = weight * side.variance + ridge * side.d
-    return Estimate(root=root, whitened=whitened, centred=rows, trace=trace)
+    return Estimate(
+        rows, roots, trace=trace, intensity=intensity, covariance=formed if posed else None
+    )
 
 
 COVARIANCES: Final[Mapping[str, Callable[[Prepared], EstimatedPair]]] = MappingProxyType(

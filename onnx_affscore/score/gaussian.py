@@ -1,18 +1,14 @@
 """T_aff: the optimal transport map between the normal approximations of both sides."""
 
-from typing import Final
-
 import numpy as np
-from scipy import linalg
 
 from onnx_affscore.records import FloatArray
-from onnx_affscore.score.estimate import Estimate
+from onnx_affscore.score.definite import congruent_map
+from onnx_affscore.score.estimate import Estimate, Roots
 from onnx_affscore.score.factor import orthonormal, svd
+from onnx_affscore.score.spanning import spanning_map
 
 __all__ = ["polar", "transported"]
-
-EIGEN_SPREAD: Final = 1e-6
-"""Squared singular values spread no wider than this are found to 1e-10 from the Gram matrix."""
 
 
 def transported(x: Estimate, y: Estimate) -> FloatArray:
@@ -36,6 +32,12 @@ def transported(x: Estimate, y: Estimate) -> FloatArray:
     what mixes into them from the others is of order √ε, and what the others carry reaches the
     rows through ``√ε`` parts of the ridged root of Σy alone.
 
+    That is the general route. Where both covariances are well conditioned A itself is computed
+    (:func:`congruent_map`), and where both sides span all n - 1 dimensions that centred rows can,
+    the polar factor of the n x n matrix ``Xc Ycᵀ`` (:func:`spanning_map`); each answers only where
+    its error is bounded by 1e-10 of the rows, which bounds that of the score, since W2 moves by no
+    more than the root mean square of what its samples move by.
+
     Parameters
     ----------
     x, y : Estimate
@@ -51,7 +53,15 @@ def transported(x: Estimate, y: Estimate) -> FloatArray:
     .. [1] Q. Bouniot et al., "From Alexnet to Transformers", CVPR 2025 (arXiv 2310.11439),
        section 3: closed form of optimal transport between normal distributions.
     """
-    return x.whitened @ (polar(x, y) @ y.compact_root)
+    if x.covariance is not None and y.covariance is not None:
+        matrix = congruent_map(x.covariance, y.covariance)
+        if matrix is not None:
+            return x.centred @ matrix
+    if x.spanning and y.spanning:
+        rows = spanning_map(x.centred, y.centred)
+        if rows is not None:
+            return rows
+    return x.roots.whitened @ (polar(x, y) @ y.compact_root)
 
 
 def polar(x: Estimate, y: Estimate) -> FloatArray:
@@ -62,30 +72,18 @@ def polar(x: Estimate, y: Estimate) -> FloatArray:
     floor of X, Y seen from the range of X as many as lie above that of Y, and the smaller of the
     two numbers counts. The question arises only where neither range is the whole space.
     """
-    shape = (len(x.root), len(y.root))
+    root_x, root_y = x.roots.root, y.roots.root
+    shape = (len(root_x), len(root_y))
     if not all(shape):
         return np.zeros(shape)
-    product = x.root @ y.root.T
-    whole = x.root.shape[1]
-    if shape == (whole, whole) and not x.floor and not y.floor:
-        return _regular_polar(product)
-    left, values, right = svd(product)
-    if whole in shape:
+    left, values, right = svd(root_x @ root_y.T)
+    if root_x.shape[1] in shape:
         return left @ right
-    x_seen = _smallest_seen(y.root.T @ right.T, values)
-    y_seen = _smallest_seen(x.root.T @ left, values)
+    x_seen = _smallest_seen(root_y.T @ right.T, values)
+    y_seen = _smallest_seen(root_x.T @ left, values)
     if x_seen > x.floor and y_seen > y.floor:
         return left @ right
     return _common_polar(x, y)
-
-
-def _regular_polar(product: FloatArray) -> FloatArray:
-    """The polar factor of a regular square matrix, by the faster route that is good to 1e-10."""
-    values, vectors = linalg.eigh(product.T @ product, driver="evd", check_finite=False)
-    if values[0] > EIGEN_SPREAD * values[-1]:
-        return product @ (vectors / np.sqrt(values)) @ vectors.T
-    left, _, right = svd(product)
-    return left @ right
 
 
 def _smallest_seen(axes: FloatArray, values: FloatArray) -> float:
@@ -103,18 +101,18 @@ def _smallest_seen(axes: FloatArray, values: FloatArray) -> float:
 
 def _common_polar(x: Estimate, y: Estimate) -> FloatArray:
     """The polar factor on the directions that each range sees of the other above its floor."""
-    basis_x, basis_y = _basis(x), _basis(y)
-    x_in_y, y_in_x = x.root @ basis_y, y.root @ basis_x
+    basis_x, basis_y = _basis(x.roots), _basis(y.roots)
+    x_in_y, y_in_x = x.roots.root @ basis_y, y.roots.root @ basis_x
     _, seen_x, axes_y = svd(x_in_y)
     _, seen_y, axes_x = svd(y_in_x)
     common = min(np.count_nonzero(seen_x > x.floor), np.count_nonzero(seen_y > y.floor))
     in_x, in_y = basis_x @ axes_x[:common].T, basis_y @ axes_y[:common].T
-    rows_x, root_x = orthonormal(x.root @ in_x)
-    rows_y, root_y = orthonormal(y.root @ in_y)
+    rows_x, root_x = orthonormal(x.roots.root @ in_x)
+    rows_y, root_y = orthonormal(y.roots.root @ in_y)
     left, _, right = svd(root_x @ (in_x.T @ in_y) @ root_y.T)
     return rows_x @ (left @ right) @ rows_y.T
 
 
-def _basis(estimate: Estimate) -> FloatArray:
+def _basis(roots: Roots) -> FloatArray:
     """An orthonormal basis of the range, (m, k)."""
-    return orthonormal(estimate.root.T)[0] if estimate.basis is None else estimate.basis
+    return orthonormal(roots.root.T)[0] if roots.basis is None else roots.basis

@@ -1,16 +1,25 @@
 """One activation's two sides, checked, scaled and centred once for all metrics."""
 
+import math
+from dataclasses import dataclass
 from functools import cached_property
-from typing import final
+from typing import Final, final
 
 import numpy as np
 
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import FeatureSample, FloatArray, PairedSample, Reading, Status
+from onnx_affscore.score.definite import exceeds
 from onnx_affscore.score.factor import Factor, factorise, triangle
-from onnx_affscore.score.psd import noise_floor
+from onnx_affscore.score.psd import arithmetic_floor, noise_floor
 
-__all__ = ["Prepared", "Side"]
+__all__ = ["FORMED_CONDITION", "Prepared", "Rank", "Side"]
+
+NORMAL_EXPONENTS: Final = 1022
+"""Powers of two with exponents below this are normal numbers, and so are their inverses."""
+
+FORMED_CONDITION: Final = 1e6
+"""Up to this condition number what is computed from a formed covariance is good to 1e-10."""
 
 
 @final
@@ -53,11 +62,13 @@ class Side:
     @cached_property
     def exponent(self) -> int:
         """The power of two behind ``unit``."""
-        return int(np.frexp(np.abs(self.features).max())[1])
+        return int(np.frexp(max(self.features.max(), -self.features.min()))[1])
 
     @cached_property
     def values(self) -> FloatArray:
         """The features, (n, d), in units of ``unit``: no absolute value above 1."""
+        if abs(self.exponent) < NORMAL_EXPONENTS:  # a product is faster, and as exact
+            return self.features * 2.0**-self.exponent
         return np.ldexp(self.features, -self.exponent)
 
     @cached_property
@@ -79,7 +90,7 @@ class Side:
         A mean is no larger than what it was taken of, so the features' own root mean square is a
         lower bound for that of the tensor, and stands in where that one overflowed.
         """
-        own = float(np.sqrt(np.mean(self.values**2)))
+        own = float(np.linalg.norm(self.values)) / math.sqrt(self.values.size)
         with np.errstate(over="ignore", under="ignore"):
             told = float(np.ldexp(self.sample.rms, -self.exponent))
         rms = max(own, told) if np.isfinite(told) else own
@@ -88,6 +99,15 @@ class Side:
     def in_features(self, deviation: float) -> float:
         """A standard deviation given in units, in those of the features."""
         return float(np.ldexp(deviation, self.exponent))
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """How many directions lie above the ``floor``; the largest deviation, where computed."""
+
+    rank: int
+    floor: float
+    largest: float = 0.0
 
 
 @final
@@ -107,6 +127,7 @@ class Prepared:
                 "row i of the output belongs to row i of the input"
             )
         self.n, self.d = self.x.n, self.x.d
+        self._factors: dict[int, Factor] = {}
 
     @cached_property
     def trouble(self) -> Reading | None:
@@ -120,12 +141,12 @@ class Prepared:
             return self.trouble
         if self.n == 1:
             return Reading(None, Status.DEGENERATE, "one sample has no spread; wanted at least 2")
-        for side, factor in zip((self.x, self.y), self.factors, strict=True):
-            if not factor.rank:
+        for side, found in zip((self.x, self.y), self.ranks, strict=True):
+            if not found.rank:
                 reason = (
                     f"the {side.name} is constant up to the rounding of its data: its largest "
-                    f"standard deviation {side.in_features(factor.largest):.3g} lies below the "
-                    f"noise floor {side.in_features(factor.floor):.3g}"
+                    f"standard deviation {side.in_features(found.largest):.3g} lies below the "
+                    f"noise floor {side.in_features(found.floor):.3g}"
                 )
                 return Reading(None, Status.DEGENERATE, reason)
         return None
@@ -143,19 +164,81 @@ class Prepared:
         return joint[:, : self.n].T, joint[:, self.n :].T
 
     @cached_property
-    def factors(self) -> tuple[Factor, Factor]:
-        """Both sides of :attr:`coordinates`, factorised, cut at their noise floors."""
-        x, y = self.coordinates
-        return factorise(x, floor=self.x.floor), factorise(y, floor=self.y.floor)
+    def wide(self) -> bool:
+        """Whether centred rows, which span n - 1 dimensions at most, cannot fill m coordinates."""
+        return bool(self.n - 1 < self.coordinates[0].shape[1])
 
     @cached_property
-    def grams(self) -> tuple[FloatArray, FloatArray]:
-        """Gram matrices of both sides: of the m coordinates where n >= m, else of the n rows."""
-        x, y = (r.T @ r if r.shape[0] >= r.shape[1] else r @ r.T for r in self.coordinates)
+    def regular(self) -> tuple[bool, bool]:
+        """Whether a side provably has every direction that n rows in m coordinates can have.
+
+        Proved from Gram matrices (:func:`exceeds`): each standard deviation lies above the floor
+        and, where the m features are spanned, the covariance has a condition number of at most
+        :data:`FORMED_CONDITION`. What is not proved is left to :attr:`factors`.
+        """
+        return self._regular(0), self._regular(1)
+
+    @cached_property
+    def ranks(self) -> tuple[Rank, Rank]:
+        """Rank and floor of both sides, from a proof where there is one, else by factors."""
+        return self._rank(0), self._rank(1)
+
+    @cached_property
+    def factors(self) -> tuple[Factor, Factor]:
+        """Both sides of :attr:`coordinates`, factorised, cut at their noise floors."""
+        return self.factor(0), self.factor(1)
+
+    def factor(self, index: int) -> Factor:
+        """One side of :attr:`coordinates`, factorised."""
+        if index not in self._factors:
+            rows, side = self.coordinates[index], (self.x, self.y)[index]
+            self._factors[index] = factorise(rows, floor=side.floor)
+        return self._factors[index]
+
+    @cached_property
+    def covariances(self) -> tuple[FloatArray, FloatArray]:
+        """Covariances (ddof 0) of both sides in the m coordinates."""
+        x, y = (rows.T @ rows / self.n for rows in self.coordinates)
         return x, y
+
+    @cached_property
+    def kernels(self) -> tuple[FloatArray, FloatArray]:
+        """Inner products of the centred rows of each side, over n, (n, n)."""
+        x, y = (rows @ rows.T / self.n for rows in self.coordinates)
+        return x, y
+
+    @cached_property
+    def cross_covariance(self) -> FloatArray:
+        """Covariances of the m coordinates of X (rows) with those of Y (columns)."""
+        x, y = self.coordinates
+        return x.T @ y / self.n
 
     @cached_property
     def second_moments(self) -> tuple[float, float]:
         """Squared Frobenius norms of the two covariances (ddof 0), in squared units, squared."""
-        x, y = (float(np.linalg.norm(gram)) / self.n for gram in self.grams)
+        x, y = (float(np.linalg.norm(gram)) for gram in self._grams)
         return x**2, y**2
+
+    @property
+    def _grams(self) -> tuple[FloatArray, FloatArray]:
+        """The smaller of the Gram matrices that decide on the rank."""
+        return self.kernels if self.wide else self.covariances
+
+    def _floor(self, index: int) -> float:
+        side = (self.x, self.y)[index]
+        size = max(self.coordinates[index].shape)
+        return max(side.floor, arithmetic_floor(math.sqrt(side.variance), size=size))
+
+    def _regular(self, index: int) -> bool:
+        gram, bound = self._grams[index], self._floor(index) ** 2
+        if self.wide:  # the mean's direction, empty by centring, gets an average deviation
+            gram = gram + np.trace(gram) / self.n**2
+            return exceeds(gram, bound, terms=self.coordinates[index].shape[1])
+        bound = max(bound, float(np.linalg.norm(gram)) / FORMED_CONDITION)
+        return exceeds(gram, bound, terms=self.n)
+
+    def _rank(self, index: int) -> Rank:
+        if self.regular[index]:
+            return Rank(min(self.n - 1, self.coordinates[index].shape[1]), self._floor(index))
+        factor = self.factor(index)
+        return Rank(factor.rank, factor.floor, factor.largest)
