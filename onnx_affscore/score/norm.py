@@ -1,6 +1,7 @@
 """Size of the change that the activation makes."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 
@@ -8,6 +9,9 @@ from onnx_affscore.records import Reading, Status
 from onnx_affscore.score.moments import Prepared
 
 __all__ = ["norm_difference"]
+
+SQUARES: Final = 400
+"""Largest values between 2^-400 and 2^400 have squares, and sums of them, well within range."""
 
 
 def norm_difference(sample: Prepared) -> Mapping[str, Reading]:
@@ -19,7 +23,11 @@ def norm_difference(sample: Prepared) -> Mapping[str, Reading]:
     if sample.trouble:
         return {"norm_diff": sample.trouble}
     exponent = max(sample.x.exponent, sample.y.exponent)
-    x, y = (np.ldexp(side.features, -exponent) for side in (sample.x, sample.y))
+    x, y = sample.x.features, sample.y.features
+    if abs(exponent) > SQUARES:
+        x, y = np.ldexp(x, -exponent), np.ldexp(y, -exponent)
+    else:
+        exponent = 0
     with np.errstate(over="ignore"):
         norm = float(np.ldexp(np.linalg.norm(x - y), exponent))
     if not np.isfinite(norm):
