@@ -1,0 +1,48 @@
+"""Several sites scored at once: each job's BLAS gets its share of the cores, and no more."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import ThreadpoolController
+
+__all__ = ["cores", "shared_cores"]
+
+
+def cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def shared_cores(jobs: int) -> Iterator[int]:
+    """Hold every BLAS to ``max(1, cores // jobs)`` threads while ``jobs`` threads use it.
+
+    The limit is that of the process, since OpenBLAS has one pool of threads, so one thread enters
+    the context around all jobs; it is taken back at the end. A lower limit that is there already,
+    such as that of ``OPENBLAS_NUM_THREADS``, stays. Results depend on the number of threads of
+    the BLAS to rounding, and on the number of jobs not at all where that number is the same.
+
+    Parameters
+    ----------
+    jobs : int
+        Threads that score sites at the same time, at least 1.
+
+    Yields
+    ------
+    int
+        Threads that each BLAS call may use at most.
+
+    Examples
+    --------
+    >>> with shared_cores(10**6) as threads:
+    ...     threads
+    1
+    """
+    share = max(1, cores() // jobs)
+    libraries = ThreadpoolController().select(user_api="blas")
+    limits = {found["filepath"]: min(share, found["num_threads"]) for found in libraries.info()}
+    with libraries.limit(limits=limits):
+        yield share
