@@ -6,7 +6,9 @@
     ├── ModelError          (ValueError)   unreadable, unsupported or unsafe model file
     ├── DataError           (ValueError)   data that is unreadable or does not fit the model
     ├── RunError          (RuntimeError)   ONNX Runtime refused or failed
-    │   └── ProviderError                  the device asked for cannot be had
+    │   ├── ProviderError                  the device asked for cannot be had
+    │   └── AllocationError                memory ran out, on the CPU or on a device
+    ├── StorageError        (OSError)      features cannot be kept: disk full, limit too low
     ├── OptionError         (ValueError)   2   a value that no option takes
     ├── NothingToScoreError (ValueError)   4   no activation site, or none selected
     ├── DegenerateScoreError(ValueError)   a score of a constant input or output: 0/0
@@ -20,6 +22,7 @@ from typing import ClassVar
 
 __all__ = [
     "AffscoreError",
+    "AllocationError",
     "DataError",
     "DegenerateScoreError",
     "InternalError",
@@ -29,6 +32,7 @@ __all__ = [
     "OptionError",
     "ProviderError",
     "RunError",
+    "StorageError",
 ]
 
 
@@ -52,6 +56,14 @@ class RunError(AffscoreError, RuntimeError):
 
 class ProviderError(RunError):
     """The execution provider asked for is missing, broken, or did not take the graph."""
+
+
+class AllocationError(RunError):
+    """Memory ran out while a model was loaded or run; a smaller batch may fit."""
+
+
+class StorageError(AffscoreError, OSError):
+    """Features do not fit where they are kept: the disk is full, or the memory limit too low."""
 
 
 class OptionError(AffscoreError, ValueError):

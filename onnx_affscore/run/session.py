@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from onnx_affscore.errors import RunError
+from onnx_affscore.errors import AllocationError, RunError
 from onnx_affscore.records import Array
 from onnx_affscore.run.providers import CPU, Device, check_assignment
 
@@ -25,6 +25,12 @@ _LEVELS = {
 _SOURCE_PLACE = re.compile(
     r"\S*/\S+\.(?:cc|h|cpp):\d+\s+(?:[^()]*?[\w:~]+\([^()]*\)\s*(?:const\s+)?)?"
 )
+# What ONNX Runtime, CUDA, cuDNN and cuBLAS say where memory runs out: they raise no class for it.
+_OUT_OF_MEMORY = re.compile(
+    r"failed to allocate memory|available memory of \d+ is smaller than requested|out of memory"
+    r"|bad[_ ]alloc|STATUS_ALLOC_FAILED|cudaErrorMemoryAllocation",
+    re.IGNORECASE,
+)
 _FATAL = 4
 
 
@@ -35,17 +41,21 @@ def runtime_versions() -> dict[str, str]:
 
 @contextmanager
 def translated(action: str) -> Iterator[None]:
-    """Turn whatever ONNX Runtime throws into a :class:`RunError` that says what was done."""
+    """Turn whatever ONNX Runtime throws into a :class:`RunError` that says what was done.
+
+    An :class:`AllocationError` where it says that memory ran out.
+    """
     try:
         yield
     except RunError:
         raise
     except Exception as exc:  # ONNX Runtime's own classes share no base but Exception
         if isinstance(exc, MemoryError):
-            raise RunError(f"{action}: out of memory") from exc
+            raise AllocationError(f"{action}: out of memory") from exc
         message = _SOURCE_PLACE.sub("", " ".join(str(exc).split()))
         message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : ", "", message)
-        raise RunError(f"{action}: ONNX Runtime says {message[:500]}") from exc
+        kind = AllocationError if _OUT_OF_MEMORY.search(message) else RunError
+        raise kind(f"{action}: ONNX Runtime says {message[:500]}") from exc
 
 
 @final
@@ -99,7 +109,10 @@ class Session:
         return str(self.providers[0]).removesuffix("ExecutionProvider").lower()
 
     def run(self, names: Sequence[str], feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run the model once; raises :class:`RunError` with ONNX Runtime's reason."""
+        """Run the model once; raises :class:`RunError` with ONNX Runtime's reason.
+
+        :class:`AllocationError`, one of them, where a smaller batch may fit.
+        """
         options = ort.RunOptions()
         options.log_severity_level = _FATAL
         asked = list(names) or self.outputs[:1]  # asking for nothing would compute everything

@@ -9,7 +9,7 @@ import pytest
 from onnx import helper
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-from onnx_affscore.errors import ProviderError, RunError
+from onnx_affscore.errors import AllocationError, ProviderError, RunError
 from onnx_affscore.run.providers import CPU, Device
 from onnx_affscore.run.session import Session, runtime_versions, translated
 from tests.builder import Builder
@@ -91,8 +91,37 @@ def test_every_error_of_the_runtime_becomes_ours(error: type[Exception]) -> None
 
 
 def test_running_out_of_memory_is_named() -> None:
-    with pytest.raises(RunError, match="out of memory"), translated("cannot run it"):
+    with pytest.raises(AllocationError, match="out of memory"), translated("cannot run it"):
         raise MemoryError
+
+
+# Messages as the runtime and CUDA's libraries write them, places in their sources shortened.
+@pytest.mark.parametrize(
+    "message",
+    [
+        "/src/bfc_arena.cc:359 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool) "
+        "Failed to allocate memory for requested buffer of size 8589934592",
+        "Non-zero status code returned while running Conv node. Name:'c' Status Message: "
+        "/src/bfc_arena.cc:376 Available memory of 2424832 is smaller than requested bytes of 4e6",
+        "CUDA failure 2: out of memory ; GPU=0 ; hostname=h ; expr=cudaMalloc((void**)&p, size);",
+        "CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED ; GPU=0",
+        "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0",
+        "std::bad_alloc",
+    ],
+)
+def test_memory_that_ran_out_is_told_from_other_failures(message: str) -> None:
+    said = "cannot run it: ONNX Runtime says"
+    with pytest.raises(AllocationError, match=said), translated("cannot run it"):
+        raise RuntimeError(message)
+
+
+@pytest.mark.parametrize(
+    "message", ["bad node: allocator Cpu is unknown", "Got: 3 Expected: 2", "memory pattern off"]
+)
+def test_other_failures_are_no_lack_of_memory(message: str) -> None:
+    with pytest.raises(RunError) as caught, translated("cannot run it"):
+        raise RuntimeError(message)
+    assert not isinstance(caught.value, AllocationError)
 
 
 @pytest.mark.parametrize("error", [ProviderError("mine"), KeyboardInterrupt()])
