@@ -8,9 +8,10 @@ from typing import final
 from onnx_affscore.collect import FeatureStore
 from onnx_affscore.errors import DataError
 from onnx_affscore.graph.instrument import Instrumented
+from onnx_affscore.halving import Halving
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.protocols import DataSource
-from onnx_affscore.records import Batch, TensorLayout
+from onnx_affscore.records import Array, Batch, TensorLayout
 from onnx_affscore.run.batching import padded
 from onnx_affscore.witness import Witness
 
@@ -20,12 +21,13 @@ __all__ = ["Pass", "first_samples", "run_pass"]
 @final
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """The rows that a pass gave, and where it ran."""
+    """The rows that a pass gave, and where and with how many samples together it ran."""
 
     store: FeatureStore
     device: str
     providers: tuple[str, ...]
     notices: tuple[str, ...]
+    size: int
 
 
 def run_pass(
@@ -39,24 +41,34 @@ def run_pass(
 ) -> Pass:
     """Run every batch and return the rows of all the tensors in ``layouts``.
 
-    The session lives for the pass only. Raises :class:`DataError` where there is no sample.
+    The session lives for the pass only. A batch that memory does not bear is run in halves.
+    Raises :class:`DataError` where there is no sample.
     """
     first = next(batches, None)
     if first is None:
         raise DataError("the data hold no sample; give at least one")
-    if witness is not None:
-        witness.before(_fed(m, first, size))
-    session = m.session(tapped.proto, in_order=True)
+    fixed = m.fixed_batch is not None
+    halving = Halving(
+        lambda: m.session(tapped.proto, in_order=True), size, hints=m.hints, fixed=fixed
+    )
+
+    def attempt(batch: Batch) -> tuple[Batch, dict[str, Array]]:
+        feed = padded(batch, size, m.hints) if fixed else batch
+        if witness is not None:
+            witness.before(feed)
+        own = () if witness is None else witness.wanted
+        return feed, halving.session.run((*tapped.fetches, *own), feed.feeds)
+
     store = FeatureStore(tapped, layouts)
     for batch in itertools.chain([first], batches):
-        feed = _fed(m, batch, size)
-        own = () if witness is None else witness.wanted
-        fetched = session.run((*tapped.fetches, *own), feed.feeds)
-        if witness is not None:
-            witness.see(batch, feed, fetched)
-        store.add(fetched, samples=feed.size, kept=batch.size)
+        for part, (feed, fetched) in halving.run(batch, attempt):
+            if witness is not None:
+                witness.see(part, feed, fetched)
+            store.add(fetched, samples=feed.size, kept=part.size)
     store.finish()
-    return Pass(store, session.device, session.providers, session.notices)
+    session = halving.session
+    notices = (*session.notices, *halving.notices)
+    return Pass(store, session.device, session.providers, notices, halving.size)
 
 
 def first_samples(source: DataSource, size: int, most: int) -> Iterator[Batch]:
@@ -68,6 +80,3 @@ def first_samples(source: DataSource, size: int, most: int) -> Iterator[Batch]:
         if samples >= most:
             return
 
-
-def _fed(m: Measurement, batch: Batch, size: int) -> Batch:
-    return batch if m.fixed_batch is None else padded(batch, size, m.hints)

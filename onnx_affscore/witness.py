@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, final
 
 from onnx_affscore.data.fingerprint import Fingerprint
-from onnx_affscore.errors import RunError
+from onnx_affscore.errors import AllocationError, RunError
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import Batch
@@ -37,11 +37,16 @@ class Witness:
         return () if self._original is None or self.verdict is not None else self._own
 
     def before(self, feed: Batch) -> None:
-        """Run the model as it is on the first batch, before the tapped one takes its memory."""
-        if not self._m.options.verify:
+        """Run the model as it is on the first batch, before the tapped one takes its memory.
+
+        Raises :class:`AllocationError` where that does not fit: it may in a smaller batch.
+        """
+        if not self._m.options.verify or self.fingerprint.samples:
             return
         try:
             self._original = self._plain(feed)
+        except AllocationError:
+            raise
         except RunError as exc:  # an operator without a kernel here, opened up for the tapped run
             reason = f"outputs not compared: the model as it is does not run ({exc})"
             self.verdict = Verdict(False, reason)
@@ -49,17 +54,25 @@ class Witness:
     def see(self, batch: Batch, feed: Batch, fetched: Mapping[str, Any]) -> None:
         """Take note of a batch, of what was fed in its place and of what was fetched."""
         if self.wanted and self._original is not None:
-            runs = iter([self._original])
-            self.verdict = verify(
+            self.verdict = self._compared(feed, fetched, self._original)
+            self._original = None
+        self.fingerprint.update(batch)
+        if self._progress is not None:
+            self._progress(self.fingerprint.samples, self._source.count)
+
+    def _compared(
+        self, feed: Batch, fetched: Mapping[str, Any], original: Mapping[str, Any]
+    ) -> Verdict:
+        runs = iter([original])
+        try:
+            return verify(
                 fetched,
                 original=lambda: next(runs, None) or self._plain(feed),
                 unoptimised=lambda: self._plain(feed, optimisation="disabled"),
                 names=self._own,
             )
-            self._original = None
-        self.fingerprint.update(batch)
-        if self._progress is not None:
-            self._progress(self.fingerprint.samples, self._source.count)
+        except AllocationError as exc:  # a second session beside the tapped one
+            return Verdict(False, f"outputs not compared: {exc}")
 
     def _plain(self, feed: Batch, *, optimisation: str = "all") -> Mapping[str, Any]:
         session = self._m.session(self._m.model.proto, optimisation=optimisation)

@@ -1,12 +1,12 @@
 """How many samples a run takes: what the model allows, what memory bears, the last short batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from onnx_affscore.records import Batch, InputHint, ProbedTensor
+from onnx_affscore.records import Array, Batch, InputHint, ProbedTensor
 
-__all__ = ["automatic_size", "first", "padded"]
+__all__ = ["automatic_size", "first", "padded", "parts"]
 
 # Memory for the tapped tensors of one batch; more does not run faster on a CPU's caches.
 _BUDGET_BYTES = 256 << 20
@@ -26,16 +26,28 @@ def padded(batch: Batch, size: int, hints: Sequence[InputHint]) -> Batch:
     """Fill a short batch up to the only size that the model takes, repeating its last sample."""
     if batch.size >= size:
         return batch
+    return _taken(batch, np.minimum(np.arange(size), batch.size - 1), hints)
+
+
+def parts(batch: Batch, size: int, hints: Sequence[InputHint]) -> Iterator[Batch]:
+    """Yield a batch in its order, in parts of ``size`` samples, the last one possibly smaller.
+
+    An input that does not count samples goes with every part.
+    """
+    if batch.size <= size:
+        yield batch
+        return
+    for start in range(0, batch.size, size):
+        yield _taken(batch, np.arange(start, min(start + size, batch.size)), hints)
+
+
+def _taken(batch: Batch, samples: Array, hints: Sequence[InputHint]) -> Batch:
     axes = {h.spec.name: h.sample_axis for h in hints}
     feeds = {}
     for name, array in batch.feeds.items():
         axis = axes.get(name)
-        if axis is None:
-            feeds[name] = array
-        else:
-            index = np.minimum(np.arange(size), array.shape[axis] - 1)
-            feeds[name] = np.take(array, index, axis=axis)
-    return Batch(feeds, size)
+        feeds[name] = array if axis is None else np.take(array, samples, axis=axis)
+    return Batch(feeds, len(samples))
 
 
 def first(batches: Iterable[Batch], size: int) -> Batch | None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnx_affscore.records import Batch, InputHint, ProbedTensor, TensorSpec
-from onnx_affscore.run.batching import automatic_size, first, padded
+from onnx_affscore.run.batching import automatic_size, first, padded, parts
 
 HINTS = [
     InputHint(TensorSpec("x", "float32", (4, 2)), 0),
@@ -43,6 +43,19 @@ def test_a_short_batch_repeats_its_last_sample_along_each_inputs_own_axis(size: 
 def test_a_full_batch_stays_as_it_is() -> None:
     full = batch(4)
     assert padded(full, 4, HINTS) is full
+
+
+@given(st.integers(1, 9), st.integers(1, 12))
+def test_parts_hold_every_sample_once_and_in_order(samples: int, size: int) -> None:
+    whole = batch(samples)
+    cut = list(parts(whole, size, HINTS))
+    assert [p.size for p in cut[:-1]] == [size] * (len(cut) - 1)
+    assert 1 <= cut[-1].size <= size
+    assert sum(p.size for p in cut) == samples
+    for name, axis in (("x", 0), ("state", 1)):
+        joined = np.concatenate([p.feeds[name] for p in cut], axis=axis)
+        np.testing.assert_array_equal(joined, whole.feeds[name])
+    assert all(p.feeds["rate"] == 16000 for p in cut)
 
 
 def test_text_is_filled_up_as_well() -> None:
