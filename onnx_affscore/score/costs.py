@@ -1,0 +1,98 @@
+"""Squared distances between the rows of two samples, computed a block at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final, Self, final
+
+import numpy as np
+import numpy.typing as npt
+
+from onnx_affscore.records import FloatArray
+
+__all__ = ["BLOCK_ELEMENTS", "BLOCK_ROWS", "EPS", "Costs", "Indices", "squares"]
+
+Indices = npt.NDArray[np.intp]
+
+EPS: Final = float(np.finfo(np.float64).eps)
+
+BLOCK_ELEMENTS: Final = 2**20
+"""Costs that are looked at together: 8 MiB, within a cache. Does not change results."""
+
+BLOCK_ROWS: Final = 64
+"""Fewest rows of a block, below which matrix products slow down: 26 MB at 50,000 samples."""
+
+
+@final
+@dataclass(frozen=True)
+class Costs:
+    r"""The costs ``c_ij = |s_i - t_j|²`` of moving row i of the source to row j of the target.
+
+    They come as one matrix product, ``[-2 s_i, |s_i|², 1] · [t_j, 1, |t_j|²]``, so that offsets of
+    rows and columns (dual potentials) cost nothing more. Nothing of the size of all pairs is kept.
+    """
+
+    source: FloatArray
+    target: FloatArray
+    left: FloatArray
+    right: FloatArray
+
+    @classmethod
+    def between(cls, source: FloatArray, target: FloatArray) -> Self:
+        """Costs between two samples with equally many rows and coordinates, (n, k) each."""
+        one = np.ones((len(source), 1))
+        left = np.hstack([-2.0 * source, squares(source)[:, None], one])
+        right = np.hstack([target, one, squares(target)[:, None]])
+        return cls(source, target, left, right)
+
+    def __len__(self) -> int:
+        """Rows of the source."""
+        return len(self.source)
+
+    @cached_property
+    def tolerance(self) -> float:
+        """Rounding of one cost that was computed from an inner product."""
+        if not len(self):
+            return 0.0
+        largest = max(float(squares(self.source).max()), float(squares(self.target).max()))
+        return 4.0 * EPS * float(np.sqrt(self.left.shape[1])) * largest
+
+    def at(self, rows: Indices, columns: Indices) -> FloatArray:
+        """Costs of single pairs, from differences: small distances keep their digits."""
+        return squares(self.source[rows] - self.target[columns])
+
+    def mean(self, columns: Indices) -> float:
+        """Mean cost of moving row i to row ``columns[i]``."""
+        return float(squares(self.source - self.target[columns]).mean())
+
+    def selected(self, rows: Indices, columns: Indices) -> Self:
+        """The costs of some rows and columns, offsets included."""
+        return type(self)(
+            self.source[rows], self.target[columns], self.left[rows], self.right[columns]
+        )
+
+    def shifted(self, rows: FloatArray, columns: FloatArray) -> Self:
+        """The costs plus an offset for each row and each column, in :meth:`blocks` alone."""
+        left, right = self.left.copy(), self.right.copy()
+        left[:, -2] += rows
+        right[:, -1] += columns
+        return replace(self, left=left, right=right)
+
+    def blocks(self) -> Iterator[tuple[slice, FloatArray]]:
+        """All costs, a block of rows at a time; a block is valid until the next is asked for."""
+        n, width = len(self.left), len(self.right)
+        height = max(BLOCK_ROWS, BLOCK_ELEMENTS // max(width, 1))
+        room = np.empty((min(height, n), width))
+        for start in range(0, n, height):
+            part = slice(start, min(start + height, n))
+            yield part, np.matmul(self.left[part], self.right.T, out=room[: part.stop - start])
+
+    def matrix(self) -> FloatArray:
+        """All costs at once, (n, n)."""
+        return self.left @ self.right.T
+
+
+def squares(rows: FloatArray) -> FloatArray:
+    """Squared norm of each row."""
+    found: FloatArray = np.einsum("ij,ij->i", rows, rows)
+    return found
