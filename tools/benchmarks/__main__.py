@@ -18,6 +18,7 @@ __all__ = ["BENCHMARKS", "load", "main"]
 
 BENCHMARKS: Mapping[str, str] = {
     "inference": "tools.benchmarks.inference",
+    "scoring": "tools.benchmarks.scoring",
     "endtoend": "tools.benchmarks.endtoend",
     "startup": "tools.benchmarks.startup",
 }
