@@ -167,18 +167,22 @@ def _ridge(side: Side, ridge: float) -> float:
 def _of_factor(sample: Prepared, index: int, *, intensity: float | None = None) -> Estimate:
     """The empirical covariance on its numerical range; what is below the floor is no variance."""
 
+    regular = sample.regular[index]
+    covariance = sample.covariances[index] if regular and not sample.wide else None
+
     def roots() -> Roots:
+        if covariance is not None:
+            return _cholesky_roots(covariance, sample.coordinates[index])
         factor = sample.factor(index)
         return Roots(factor.root, math.sqrt(sample.n) * factor.rows, factor.basis)
 
-    regular = sample.regular[index]
     return Estimate(
         sample.coordinates[index],
         roots,
         trace=(sample.x, sample.y)[index].variance if regular else sample.factor(index).variance,
         floor=sample.ranks[index].floor,
         intensity=intensity,
-        covariance=sample.covariances[index] if regular and not sample.wide else None,
+        covariance=covariance,
         spanning=regular and sample.wide,
     )
 
@@ -202,17 +206,25 @@ def _ridged(
 
     def roots() -> Roots:
         if posed:
-            root: FloatArray = linalg.cholesky(formed, check_finite=False)
-        else:
-            stacked = [np.sqrt(weight / n) * rows, np.sqrt(ridge) * np.eye(m)]
-            root = triangle(np.concatenate(stacked))
-        whitened = linalg.solve_triangular(root, rows.T, trans="T", check_finite=False).T
-        return Roots(root, whitened)
+            return _cholesky_roots(formed, rows)
+        stacked = [np.sqrt(weight / n) * rows, np.sqrt(ridge) * np.eye(m)]
+        return _whitening(triangle(np.concatenate(stacked)), rows)
 
     trace = weight * side.variance + ridge * side.d
     return Estimate(
         rows, roots, trace=trace, intensity=intensity, covariance=formed if posed else None
     )
+
+
+def _cholesky_roots(covariance: FloatArray, rows: FloatArray) -> Roots:
+    """Roots of a well-conditioned covariance."""
+    return _whitening(np.asarray(linalg.cholesky(covariance, check_finite=False)), rows)
+
+
+def _whitening(root: FloatArray, rows: FloatArray) -> Roots:
+    """A regular triangle as root, and the rows whitened by it."""
+    whitened = linalg.solve_triangular(root, rows.T, trans="T", check_finite=False).T
+    return Roots(root, whitened)
 
 
 COVARIANCES: Final[Mapping[str, Callable[[Prepared], EstimatedPair]]] = MappingProxyType(

@@ -75,10 +75,14 @@ def factorise(centred: FloatArray, *, floor: float) -> Factor:
 
 
 def svd(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Thin singular value decomposition; the slower driver where the fast one does not converge."""
+    """Thin singular value decomposition; the slower driver where the fast one does not converge.
+
+    NumPy's comes first, since other threads run beside it: SciPy's holds the interpreter's lock.
+    """
+    found: tuple[FloatArray, ...]
     try:
-        found = linalg.svd(matrix, full_matrices=False, check_finite=False)
-    except linalg.LinAlgError:
+        found = np.linalg.svd(matrix, full_matrices=False)
+    except np.linalg.LinAlgError:
         found = linalg.svd(matrix, full_matrices=False, check_finite=False, lapack_driver="gesvd")
     left, values, right = (np.asarray(part, dtype=np.float64) for part in found)
     return left, values, right

@@ -6,9 +6,9 @@ from onnx_affscore.records import FloatArray
 from onnx_affscore.score.definite import congruent_map
 from onnx_affscore.score.estimate import Estimate, Roots
 from onnx_affscore.score.factor import orthonormal, svd
-from onnx_affscore.score.spanning import spanning_map
+from onnx_affscore.score.turning import turned
 
-__all__ = ["polar", "transported"]
+__all__ = ["polar_root", "transported"]
 
 
 def transported(x: Estimate, y: Estimate) -> FloatArray:
@@ -33,10 +33,14 @@ def transported(x: Estimate, y: Estimate) -> FloatArray:
     rows through ``√ε`` parts of the ridged root of Σy alone.
 
     That is the general route. Where both covariances are well conditioned A itself is computed
-    (:func:`congruent_map`), and where both sides span all n - 1 dimensions that centred rows can,
-    the polar factor of the n x n matrix ``Xc Ycᵀ`` (:func:`spanning_map`); each answers only where
-    its error is bounded by 1e-10 of the rows, which bounds that of the score, since W2 moves by no
-    more than the root mean square of what its samples move by.
+    (:func:`congruent_map`). Where both sides span all n - 1 dimensions that centred rows can, an
+    orthonormal basis H of the complement of the ones vector gives ``F = √n H`` and
+
+    .. math:: X_c A = \operatorname{polar}(X_c Y_c^\top + s\, 1 1^\top) \, Y_c
+
+    for any s > 0: the second term is the direction that H lacks, at right angles to Yc. What is
+    computed by eigenvalues answers only where its error is bounded by 1e-10 of the rows, and that
+    bounds the score's: W2 moves by no more than the root mean square of what its samples move by.
 
     Parameters
     ----------
@@ -58,32 +62,39 @@ def transported(x: Estimate, y: Estimate) -> FloatArray:
         if matrix is not None:
             return x.centred @ matrix
     if x.spanning and y.spanning:
-        rows = spanning_map(x.centred, y.centred)
+        product = x.centred @ y.centred.T
+        product += float(np.linalg.norm(product)) / len(product) ** 1.5
+        rows = turned(product, y.centred)
         if rows is not None:
             return rows
-    return x.roots.whitened @ (polar(x, y) @ y.compact_root)
+    return x.roots.whitened @ polar_root(x, y)
 
 
-def polar(x: Estimate, y: Estimate) -> FloatArray:
-    """The polar factor of ``Rx Ryᵀ``, (kx, ky): a partial isometry, zero on the null space.
+def polar_root(x: Estimate, y: Estimate) -> FloatArray:
+    """The polar factor of ``Rx Ryᵀ``, zero on the null space, times the compact root of Y.
 
     Whether a direction of one range is at right angles to the other range is decided by the same
     noise floors as the ranks: X seen from the range of Y has as many directions as lie above the
     floor of X, Y seen from the range of X as many as lie above that of Y, and the smaller of the
     two numbers counts. The question arises only where neither range is the whole space.
     """
-    root_x, root_y = x.roots.root, y.roots.root
+    root_x, root_y, target = x.roots.root, y.roots.root, y.compact_root
     shape = (len(root_x), len(root_y))
     if not all(shape):
-        return np.zeros(shape)
-    left, values, right = svd(root_x @ root_y.T)
-    if root_x.shape[1] in shape:
-        return left @ right
+        return np.zeros((len(root_x), target.shape[1]))
+    product, whole = root_x @ root_y.T, root_x.shape[1]
+    if shape == (whole, whole):
+        image = turned(product, target)
+        if image is not None:
+            return image
+    left, values, right = svd(product)
+    if whole in shape:
+        return left @ (right @ target)
     x_seen = _smallest_seen(root_y.T @ right.T, values)
     y_seen = _smallest_seen(root_x.T @ left, values)
     if x_seen > x.floor and y_seen > y.floor:
-        return left @ right
-    return _common_polar(x, y)
+        return left @ (right @ target)
+    return _common_polar(x, y) @ target
 
 
 def _smallest_seen(axes: FloatArray, values: FloatArray) -> float:

@@ -7,8 +7,9 @@ from onnx_affscore.records import FloatArray
 from onnx_affscore.score import Prepared
 from onnx_affscore.score.definite import congruent_map, exceeds
 from onnx_affscore.score.estimate import COVARIANCES
-from onnx_affscore.score.gaussian import polar, transported
-from onnx_affscore.score.spanning import spanning_map
+from onnx_affscore.score.factor import svd
+from onnx_affscore.score.gaussian import transported
+from onnx_affscore.score.turning import turned
 
 from .oracles import EPS32, paired
 
@@ -87,17 +88,32 @@ def test_the_map_of_fewer_samples_than_features_is_that_from_factors(
     prepared = Prepared(paired(x, y, EPS32))
     assert prepared.regular == (True, True)
     estimates = COVARIANCES["empirical"](prepared)
-    found = spanning_map(*prepared.coordinates)
     roots_x, roots_y = (estimate.roots for estimate in estimates)
-    expected = roots_x.whitened @ polar(*estimates) @ roots_y.root
-    assert distance(found, expected) < STATED
+    left, _, right = svd(roots_x.root @ roots_y.root.T)
+    expected = roots_x.whitened @ (left @ right @ roots_y.root)
     assert distance(transported(*estimates), expected) < STATED
     assert distance(prepared.coordinates[1], expected) > STATED  # the tooth: the target itself
 
 
-def test_a_product_spread_over_more_decades_than_the_correction_covers_is_left_to_the_svd() -> None:
-    x = graded(0, 60, 60, decades=4.0)
-    assert spanning_map(x, x @ normal(1, 60, 60)) is None
+@pytest.mark.parametrize("decades", [0.0, 2.0, 4.0, 6.0])
+@pytest.mark.parametrize("n", [1, 7, 300])
+def test_the_polar_factor_by_eigenvalues_is_that_of_the_svd(n: int, decades: float) -> None:
+    """The factor itself is determined to eps times the condition number: 1e-10 at most."""
+    left, right = (np.linalg.qr(normal(seed, n, n))[0] for seed in (0, 1))
+    matrix = (left * np.logspace(0.0, -decades, n)) @ right
+    found = turned(matrix, np.eye(n))
+    if found is None:
+        assert decades > 5.0
+        return
+    assert distance(found, left @ right) < STATED
+    symmetric = found.T @ matrix
+    assert distance(symmetric, symmetric.T) < 1e-13  # backward stable at any condition number
+
+
+def test_singular_values_over_more_decades_than_the_correction_covers_are_left_to_the_svd() -> None:
+    left, right = (np.linalg.qr(normal(seed, 60, 60))[0] for seed in (0, 1))
+    assert turned((left * np.logspace(0.0, -8.0, 60)) @ right, np.eye(60)) is None
+    assert turned(np.zeros((3, 3)), np.eye(3)) is None
 
 
 @pytest.mark.parametrize("shape", [(200, 20), (40, 90)])
