@@ -8,6 +8,7 @@
     ├── RunError          (RuntimeError)   ONNX Runtime refused or failed
     │   ├── ProviderError                  the device asked for cannot be had
     │   └── AllocationError                memory ran out, on the CPU or on a device
+    ├── ClusterError      (RuntimeError)   no scheduler, no worker, or one that cannot work
     ├── StorageError        (OSError)      features cannot be kept: disk full, limit too low
     ├── OptionError         (ValueError)   2   a value that no option takes
     ├── NothingToScoreError (ValueError)   4   no activation site, or none selected
@@ -18,11 +19,13 @@
 A message says what was found, what was wanted, where, and what to do.
 """
 
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 __all__ = [
     "AffscoreError",
     "AllocationError",
+    "ClusterError",
     "DataError",
     "DegenerateScoreError",
     "InternalError",
@@ -66,6 +69,10 @@ class StorageError(AffscoreError, OSError):
     """Features do not fit where they are kept: the disk is full, or the memory limit too low."""
 
 
+class ClusterError(AffscoreError, RuntimeError):
+    """The scheduler does not answer, no worker is left, or the workers cannot do the work."""
+
+
 class OptionError(AffscoreError, ValueError):
     """An option has a value that is not one of those it takes."""
 
@@ -86,10 +93,15 @@ class MissingExtraError(AffscoreError, ImportError):
     """An optional dependency is needed and not installed; the message says which extra."""
 
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        self._made = partial(MissingExtraError, package, extra=extra, purpose=purpose)
         super().__init__(
             f"{purpose} needs the package '{package}', which is not installed; "
             f"install it with: pip install 'onnx-affscore[{extra}]'"
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the call that made it: an exception may come from another process."""
+        return self._made, ()
 
 
 class InternalError(AffscoreError, RuntimeError):

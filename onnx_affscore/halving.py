@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, final
 
 from onnx_affscore.errors import AllocationError
+from onnx_affscore.protocols import OpenModel
 from onnx_affscore.records import Batch, InputHint
 from onnx_affscore.run.batching import parts
-from onnx_affscore.run.session import Session
 
 __all__ = ["Halving"]
 
@@ -25,19 +25,19 @@ class Halving:
 
     def __init__(
         self,
-        start: Callable[[], Session],
+        start: Callable[[], OpenModel],
         size: int,
         *,
         hints: Sequence[InputHint],
         fixed: bool = False,
     ) -> None:
         self._start, self._hints, self._fixed = start, hints, fixed
-        self._session: Session | None = None
+        self._session: OpenModel | None = None
         self._started_again = False
         self._first_size = self.size = size
 
     @property
-    def session(self) -> Session:
+    def session(self) -> OpenModel:
         """The open session."""
         if self._session is None:
             self._session = self._start()
@@ -80,7 +80,7 @@ class Halving:
                 f"{exc}; it was {together}, which cannot be halved:"
                 " give more memory, smaller inputs or fewer --threads"
             ) from exc
-        self.size = size // 2
+        self.size = min(self.size, size // 2)  # batches may run, and fail, side by side
         if self._session is not None and self._session.device != "cpu" and not self._started_again:
             self._started_again = True
             self._session = None  # freed before the next one takes its memory

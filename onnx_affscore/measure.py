@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from onnx_affscore.data.source import Data
+from onnx_affscore.engine import open_engine
 from onnx_affscore.errors import NothingToScoreError
 from onnx_affscore.gather import Gathered, gather
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
-from onnx_affscore.protocols import DataSource
+from onnx_affscore.protocols import DataSource, Engine
 from onnx_affscore.records import (
     METHOD_VERSION,
     SCHEMA_VERSION,
@@ -40,8 +41,13 @@ def measure(
     Raises :class:`NothingToScoreError` where no site is found or selected, and the other errors
     of :mod:`onnx_affscore.errors` where the model, the data or the runtime fail.
     """
+    options = options or Options()
     start = time.perf_counter()
-    m = Measurement(model_path, options or Options())
+    with open_engine(options) as engine:
+        return _measured(Measurement(model_path, options, engine), data, progress, start=start)
+
+
+def _measured(m: Measurement, data: Data, progress: Progress | None, *, start: float) -> Signature:
     located = m.located()
     _check_selected(located.sites)
     source, probed = m.probe(m.source(data), located)
@@ -51,7 +57,7 @@ def measure(
     ready = time.perf_counter()
     gathered = gather(m, source, located, resolved, size=size, witness=witness)
     ran = time.perf_counter()
-    sites = _scored(resolved.sites, gathered, m.options)
+    sites = _scored(resolved.sites, gathered, m.options, engine=m.engine)
     done = time.perf_counter()
     return Signature(
         schema_version=SCHEMA_VERSION,
@@ -72,6 +78,7 @@ def measure(
             "seconds": {"inference": ran - ready, "scoring": done - ran, "total": done - start},
             "outputs_verified": witness.verdict is not None and witness.verdict.unchanged,
             "samples_counted": gathered.counted,
+            **m.engine.record,
             **_recorded(m.options),
         },
         sites=sites,
@@ -81,9 +88,10 @@ def measure(
 
 
 def _scored(
-    sites: Sequence[ActivationSite], gathered: Gathered, options: Options
+    sites: Sequence[ActivationSite], gathered: Gathered, options: Options, *, engine: Engine
 ) -> tuple[ScoredSite, ...]:
-    """Score every selected site, ``jobs`` at a time."""
+    """Score every selected site, several at a time."""
+    figures = partial(score_sample, covariance=options.covariance, metrics=options.metrics)
 
     def score(site: ActivationSite) -> ScoredSite:
         reason = site.unscored
@@ -91,15 +99,9 @@ def _scored(
             reason = "no batch of the data reached it"
         if reason is not None:
             return ScoredSite.of(site, SiteScore.none(reason))
-        return ScoredSite.of(
-            site,
-            score_sample(
-                gathered.paired(site), covariance=options.covariance, metrics=options.metrics
-            ),
-        )
+        return ScoredSite.of(site, engine.call(figures, gathered.paired(site)))
 
-    with ThreadPoolExecutor(options.jobs) as pool:
-        return tuple(pool.map(score, sites))
+    return tuple(engine.each_site(score, sites))
 
 
 def _warnings(

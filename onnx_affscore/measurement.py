@@ -14,17 +14,16 @@ from onnx_affscore.graph.hints import input_hints
 from onnx_affscore.graph.instrument import Instrumented, expose, instrument
 from onnx_affscore.graph.lean import Lean
 from onnx_affscore.graph.locate import Located
-from onnx_affscore.graph.model import load
+from onnx_affscore.graph.model import external_files, load
 from onnx_affscore.graph.prepare import find_activations
 from onnx_affscore.graph.resolve import Resolved, resolve
 from onnx_affscore.graph.tapping import QUANTITIES, SPARSITY
+from onnx_affscore.local import LocalEngine
 from onnx_affscore.options import Options
-from onnx_affscore.protocols import DataSource
+from onnx_affscore.protocols import DataSource, Engine, OpenModel, SessionPlan
 from onnx_affscore.records import TokenMask
 from onnx_affscore.run.batching import automatic_size, first
 from onnx_affscore.run.probe import Exposures, Probe, probe
-from onnx_affscore.run.session import Session
-from onnx_affscore.run.starting import start_device
 
 __all__ = ["Measurement"]
 
@@ -34,19 +33,23 @@ _MASK = re.compile(r"(attention|input|padding|token)_?mask", re.IGNORECASE)
 
 @final
 class Measurement:
-    """A model, what its graph says of its inputs, and the device that it runs on.
+    """A model, what its graph says of its inputs, and the engine that runs it.
+
+    Without ``engine`` that is this machine.
 
     ``prepared`` is the model that is tapped: once its sites are located, the loaded one with
     whatever hides an activation opened up.
     """
 
-    def __init__(self, model_path: str | Path, options: Options) -> None:
+    def __init__(
+        self, model_path: str | Path, options: Options, engine: Engine | None = None
+    ) -> None:
         self.options = options
-        self.device, notices = start_device(options.device)
+        self.engine = LocalEngine(options) if engine is None else engine
         self.model = load(model_path)
         self.prepared = self.model
         self.hints = input_hints(self.model.proto)
-        self.warnings = list(notices)
+        self.warnings = list(self.engine.notices)
 
     @property
     def fixed_batch(self) -> int | None:
@@ -65,16 +68,17 @@ class Measurement:
 
     def session(
         self, proto: onnx.ModelProto, *, optimisation: str = "all", in_order: bool = False
-    ) -> Session:
-        """Open a session on this measurement's device."""
-        return Session(
-            proto,
-            self.device,
-            folder=self.model.folder,
-            threads=self.options.threads,
-            optimisation=optimisation,
-            in_order=in_order,
-            custom_operators=self.options.custom_operators,
+    ) -> OpenModel:
+        """Open a model on the device of the options, wherever the engine has it."""
+        return self.engine.open(
+            SessionPlan(
+                proto.SerializeToString(),
+                folder=self.model.folder,
+                external=external_files(proto, self.model.folder),
+                optimisation=optimisation,
+                in_order=in_order,
+                custom_operators=self.options.custom_operators,
+            )
         )
 
     def probe(self, source: DataSource, located: Located) -> tuple[DataSource, Probe]:

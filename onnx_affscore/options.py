@@ -19,7 +19,8 @@ class Options:
     """Everything about a measurement but the model and the data; defaults are the contract's.
 
     ``batch_size`` None chooses one; ``threads`` 0 leaves it to ONNX Runtime; ``jobs`` scores so
-    many sites at a time. These three do not change results beyond rounding. ``sparsity``, which
+    many sites at a time. These three do not change results beyond rounding, nor does ``cluster``,
+    the address of the Dask scheduler whose workers run and score. ``sparsity``, which
     needs every element of every tensor, is counted on the ``first`` samples, on ``all``, or
     (``none``) only where features are whole tensors.
     """
@@ -38,6 +39,7 @@ class Options:
     metrics: tuple[str, ...] | None = None
     selection: Selection = field(default_factory=Selection)
     custom_operators: tuple[str, ...] = ()
+    cluster: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""

@@ -60,8 +60,10 @@ def run_pass(
         return feed, halving.session.run((*tapped.fetches, *own), feed.feeds)
 
     store = FeatureStore(tapped, layouts)
-    for batch in itertools.chain([first], batches):
-        for part, (feed, fetched) in halving.run(batch, attempt):
+    # The first batch comes first and alone: the witness compares it with the model as it is.
+    rest = m.engine.each_batch(lambda batch: list(halving.run(batch, attempt)), batches)
+    for parts in itertools.chain([halving.run(first, attempt)], rest):
+        for part, (feed, fetched) in parts:
             if witness is not None:
                 witness.see(part, feed, fetched)
             store.add(fetched, samples=feed.size, kept=part.size)
@@ -79,4 +81,3 @@ def first_samples(source: DataSource, size: int, most: int) -> Iterator[Batch]:
         samples += batch.size
         if samples >= most:
             return
-

@@ -49,6 +49,7 @@ def _batch_size(_ctx: click.Context, _parameter: click.Parameter, value: str) ->
 @click.option(
     "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Sites scored at a time."
 )
+@click.option("--cluster", metavar="ADDRESS", help="Run on Dask's workers: tcp://scheduler:port.")
 @click.option(
     "--pool",
     type=click.Choice(["mean", "reference", "positions", "flatten"]),

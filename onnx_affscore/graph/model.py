@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from onnx_affscore.errors import ModelError
 from onnx_affscore.records import Array, ModelInfo
 
-__all__ = ["LoadedModel", "external_location", "load", "mapped", "save"]
+__all__ = ["LoadedModel", "external_files", "external_location", "load", "mapped", "save"]
 
 _CHUNK = 1 << 20
 
@@ -66,6 +66,12 @@ def external_location(tensor: onnx.TensorProto) -> str | None:
     if tensor.data_location != onnx.TensorProto.EXTERNAL:
         return None
     return next((e.value for e in tensor.external_data if e.key == "location"), "")
+
+
+def external_files(proto: onnx.ModelProto, folder: Path) -> dict[str, int]:
+    """Return the files in ``folder`` that hold external data of a model, and their sizes."""
+    names = {external_location(tensor) for tensor in _tensors(proto)} - {None}
+    return {str(name): (folder / str(name)).stat().st_size for name in sorted(map(str, names))}
 
 
 def mapped(tensor: onnx.TensorProto, folder: Path) -> Array:

@@ -62,14 +62,15 @@ def translated(action: str) -> Iterator[None]:
 class Session:
     """A model that can be run: ``run(names, feeds)`` returns arrays by name.
 
-    ``folder`` is where external data lie. ``in_order`` runs nodes in the order of the file as far
-    as possible, so that a tap reads its tensor while that is still in a cache, and frees it.
+    ``model`` may be serialised already. ``folder`` is where external data lie. ``in_order`` runs
+    nodes in the order of the file as far as possible, so that a tap reads its tensor while that is
+    still in a cache, and frees it.
     ``notices`` say where the device is not what was asked.
     """
 
     def __init__(
         self,
-        proto: onnx.ModelProto,
+        model: onnx.ModelProto | bytes,
         device: Device,
         *,
         folder: Path,
@@ -93,7 +94,9 @@ class Session:
             for library in custom_operators:
                 options.register_custom_ops_library(library)
             self._session = ort.InferenceSession(
-                proto.SerializeToString(), options, providers=_plain(device.providers)
+                model if isinstance(model, bytes) else model.SerializeToString(),
+                options,
+                providers=_plain(device.providers),
             )
         self.providers = tuple(self._session.get_providers())
         self.notices = check_assignment(device, self.providers, self._assignment(device))

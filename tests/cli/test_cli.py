@@ -177,7 +177,7 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
     flags = ["--no-verify", "--strict", "--quiet", "--no-progress", "--debug"]
     known = {o for p in score.command.params for o in (*p.opts, *p.secondary_opts)}
     untried = known - {*options, *flags, "model"}
-    assert untried == {"--verify", "--custom-op-library"}
+    assert untried == {"--verify", "--custom-op-library", "--cluster"}
     result = cli("score", "model.onnx", *(x for pair in options.items() for x in pair), *flags)
     assert result == Result(0, "", "")
     for name in ("s.json", "s.csv", "s.html", "s.png", "all/report.html", "all/signature.json"):
