@@ -7,6 +7,7 @@ import numpy as np
 
 from onnx_affscore.graph.instrument import Instrumented
 from onnx_affscore.records import Array, FloatArray, TapKey, TensorLayout
+from onnx_affscore.rows import Keeper
 
 __all__ = ["PRECISION", "FeatureStore"]
 
@@ -24,24 +25,32 @@ CHUNK: Final = 128
 
 @final
 class FeatureStore:
-    """Rows of every tapped tensor in memory, in the order in which they came.
+    """Rows of every tapped tensor, in the order in which they came.
 
     They are kept in single precision unless the tensor holds double: that is what they were
-    computed in, and the noise floor allows for it.
+    computed in, and the noise floor allows for it. ``keeper`` says where; parts of combined rows
+    that wait for more samples do not take more memory than it may.
     """
 
-    def __init__(self, tapped: Instrumented, layouts: Mapping[str, TensorLayout]) -> None:
+    def __init__(
+        self,
+        tapped: Instrumented,
+        layouts: Mapping[str, TensorLayout],
+        keeper: Keeper | None = None,
+    ) -> None:
         self._taps, self._combined = tapped.taps, tapped.combined
         self._types = {
             name: np.dtype(np.float64 if layout.dtype == "float64" else np.float32)
             for name, layout in layouts.items()
         }
-        self._rows: dict[TapKey, list[Array]] = {
-            key: [] for key in (*tapped.taps, *tapped.combined) if key[0] in layouts
+        keeper = keeper or Keeper()
+        self._bound = keeper.bound
+        self._rows = {
+            key: keeper.begin() for key in (*tapped.taps, *tapped.combined) if key[0] in layouts
         }
         self._parts = {key for made in tapped.combined.values() for key in made.taps}
         self._waiting: dict[TapKey, list[Array]] = {key: [] for key in self._parts}
-        self._samples_waiting = 0
+        self._samples_waiting = self._bytes_waiting = 0
         self.samples = 0
 
     def add(self, fetched: Mapping[str, Array], *, samples: int, kept: int) -> None:
@@ -55,9 +64,11 @@ class FeatureStore:
                 self._rows[key].append(rows.astype(self._types[key[0]], copy=False))
             if key in self._parts:
                 self._waiting[key].append(rows)
+                self._bytes_waiting += rows.nbytes
         self.samples += kept
         self._samples_waiting += kept
-        if self._samples_waiting >= CHUNK:
+        full = self._bound is not None and self._bytes_waiting > self._bound
+        if self._samples_waiting >= CHUNK or full:
             self.finish()
 
     def finish(self) -> None:
@@ -68,12 +79,12 @@ class FeatureStore:
                 rows = made.compute(parts)
                 self._rows[key].append(rows.astype(self._types[key[0]], copy=False))
         self._waiting = {key: [] for key in self._waiting}
-        self._samples_waiting = 0
+        self._samples_waiting = self._bytes_waiting = 0
 
     def __contains__(self, key: object) -> bool:
         """Whether anything was measured: a branch may never have run."""
         return bool(self._rows.get(key))  # type: ignore[call-overload]
 
-    def rows(self, key: TapKey) -> FloatArray:
-        """Return all rows of a tensor's quantity in double precision."""
-        return np.concatenate(self._rows[key], axis=0, dtype=np.float64)
+    def rows(self, key: TapKey, *, first: int | None = None) -> FloatArray:
+        """Return all rows of a tensor's quantity, or the ``first`` ones, in double precision."""
+        return self._rows[key].read(first)

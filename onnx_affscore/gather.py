@@ -7,20 +7,24 @@ it stands; so are the features, as a check of the lean run that gives those of a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, final
 
 import numpy as np
 
 from onnx_affscore.collect import PRECISION, FeatureStore
 from onnx_affscore.errors import InternalError
+from onnx_affscore.graph.instrument import Instrumented
 from onnx_affscore.graph.lean import plan_lean
 from onnx_affscore.graph.locate import Located
 from onnx_affscore.graph.resolve import Resolved
 from onnx_affscore.graph.tapping import FEATURES, SPARSITY, SQUARE
 from onnx_affscore.measurement import Measurement
+from onnx_affscore.memory import allot
 from onnx_affscore.passes import Pass, first_samples, run_pass
 from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import ActivationSite, FeatureSample, PairedSample, TensorLayout
+from onnx_affscore.rows import Keeper
 from onnx_affscore.witness import Witness
 
 __all__ = ["CENSUS", "Gathered", "gather", "paired"]
@@ -35,17 +39,27 @@ ALLOWED_ROUNDINGS: Final = 4096
 """Sums in another order, layer upon layer, move features by some tens of roundings of the tensor's
 size; a mean that does not commute is off by a share of it."""
 
+_IN_GROUPS: Final = (
+    "the memory limit does not hold a batch of all sites: they were measured in {} groups, with a"
+    " pass over the data for each; a smaller --batch-size saves passes"
+)
+
 
 @final
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The rows of all sites, of which the ``stores`` hold what they can, the first ones first."""
+    """The rows of all sites, of which the ``stores`` hold what they can, the first ones first.
+
+    The sites were measured in so many ``groups``; ``written`` bytes of their rows are in a file.
+    """
 
     layouts: Mapping[str, TensorLayout]
     stores: tuple[FeatureStore, ...]
     ran: Pass
     counted: int
     warnings: tuple[str, ...] = ()
+    groups: int = 1
+    written: int = 0
 
     def reached(self, site: ActivationSite) -> bool:
         """Whether any batch came through an activation (it may lie in a branch)."""
@@ -98,29 +112,74 @@ def gather(
 ) -> Gathered:
     """Run the data and return the features of every site, with what belongs to them.
 
-    ``size`` samples run together. Data no larger than the census, or sparsity that is to be
-    counted on all of them, are run in one pass that measures everything.
+    ``size`` samples run together, fewer where memory does not bear them. All sites share one pass
+    over the data unless the memory limit splits them into groups.
     """
-    layouts = resolved.layouts
     full = m.instrumented(located, resolved)
+    allotted = allot(m, source, resolved, full, size=size)
+    keeper, groups = Keeper(allotted.bound), allotted.groups
+    found: list[Gathered] = []
+    for group in groups:
+        taps = full if len(groups) == 1 else m.instrumented(located, group)
+        size = found[-1].ran.size if found else allotted.size
+        own = None if found else witness
+        found.append(_measured(m, source, located, group, taps, keeper, size=size, witness=own))
+    ran = found[0].ran
+    said = [note for g in found for note in (*g.ran.notices, *g.warnings)]
+    return Gathered(
+        resolved.layouts,
+        tuple(store for g in found for store in g.stores),
+        ran,
+        counted=found[0].counted,
+        warnings=(
+            *(note for note in dict.fromkeys(said) if note not in ran.notices),
+            *([_IN_GROUPS.format(len(groups))] if len(groups) > 1 else []),
+        ),
+        groups=len(groups),
+        written=keeper.written,
+    )
+
+
+def _measured(
+    m: Measurement,
+    source: DataSource,
+    located: Located,
+    group: Resolved,
+    full: Instrumented,
+    keeper: Keeper,
+    *,
+    size: int,
+    witness: Witness | None,
+) -> Gathered:
+    """Return the rows of one group of sites, ``full`` being the model with all their taps.
+
+    Data no larger than the census, or sparsity that is to be counted on all of them, are run in
+    one pass that measures everything.
+    """
+    layouts = group.layouts
+    run = partial(run_pass, m, keeper=keeper)
     few = source.count is not None and source.count <= CENSUS
     if few or m.options.sparsity == "all":
-        ran = run_pass(m, source.batches(size), full, layouts, size=size, witness=witness)
+        ran = run(source.batches(size), full, layouts, size=size, witness=witness)
         return Gathered(layouts, (ran.store,), ran, counted=ran.store.samples)
     step = size if m.fixed_batch is not None else min(CENSUS_BATCH, size)
-    census = run_pass(m, first_samples(source, step, CENSUS), full, layouts, size=size).store
-    lean = plan_lean(m.prepared, resolved.sites, layouts, pool=m.options.pool)
-    tapped = m.instrumented(located, resolved, lean)
-    ran = run_pass(m, source.batches(size), tapped, layouts, size=size, witness=witness)
+    start = first_samples(source, step, CENSUS, m.hints)
+    first = run(start, full, layouts, size=step)
+    census, notices = first.store, first.notices
+    lean = plan_lean(m.prepared, group.sites, layouts, pool=m.options.pool)
+    tapped = m.instrumented(located, group, lean)
+    size = size if first.size == step else min(size, first.size)
+    ran = run(source.batches(size), tapped, layouts, size=size, witness=witness)
     stores = (ran.store, census)
     off = [name for name in lean.ways if _differ(name, ran.store, census, layouts[name])]
     if not off:
-        return Gathered(layouts, stores, ran, counted=census.samples)
-    there = replace(resolved, layouts={name: layouts[name] for name in off})
-    tapped = m.instrumented(located, there, lean.without(off))
-    again = run_pass(m, source.batches(size), tapped, there.layouts, size=size)
+        return Gathered(layouts, stores, ran, census.samples, notices)
+    there = {name: layouts[name] for name in off}
+    tapped = m.instrumented(located, replace(group, layouts=there), lean.without(off))
+    again = run(source.batches(ran.size), tapped, there, size=ran.size)
     warning = f"{len(off)} tensor(s) pooled in a second pass, as a first check of the means failed"
-    return Gathered(layouts, (again.store, *stores), ran, census.samples, (warning,))
+    notices = (*notices, *again.notices, warning)
+    return Gathered(layouts, (again.store, *stores), ran, census.samples, notices)
 
 
 def _differ(name: str, lean: FeatureStore, census: FeatureStore, layout: TensorLayout) -> bool:
@@ -129,7 +188,8 @@ def _differ(name: str, lean: FeatureStore, census: FeatureStore, layout: TensorL
     if key not in census or key not in lean:
         return (key in census) != (key in lean)
     straight = census.rows(key)
+    features = lean.rows(key, first=len(straight))
     with np.errstate(invalid="ignore", over="ignore"):
         size = float(np.sqrt(census.rows((name, SQUARE)).mean()))
-        gap = float(np.abs(lean.rows(key)[: len(straight)] - straight).max(initial=0.0))
+        gap = float(np.abs(features - straight).max(initial=0.0))
     return not gap <= ALLOWED_ROUNDINGS * PRECISION[layout.dtype] * size

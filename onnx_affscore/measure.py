@@ -73,11 +73,13 @@ def _measured(m: Measurement, data: Data, progress: Progress | None, *, start: f
         run={
             "device": gathered.ran.device,
             "providers": list(gathered.ran.providers),
-            "batch_size": size,
+            "batch_size": gathered.ran.size,
             "versions": runtime_versions(),
             "seconds": {"inference": ran - ready, "scoring": done - ran, "total": done - start},
             "outputs_verified": witness.verdict is not None and witness.verdict.unchanged,
             "samples_counted": gathered.counted,
+            "site_groups": gathered.groups,
+            "features_on_disk": gathered.written,
             **m.engine.record,
             **_recorded(m.options),
         },
@@ -140,6 +142,7 @@ def _recorded(options: Options) -> dict[str, Any]:
         "covariance": options.covariance,
         "metrics": None if options.metrics is None else list(options.metrics),
         "sparsity": options.sparsity,
+        "memory_limit": options.memory_limit,
         "feature_axis": options.feature_axis,
         **{k: list(v) if isinstance(v, tuple) else v for k, v in selection.items()},
     }

@@ -12,6 +12,8 @@ COVARIANCES = ("auto", "empirical", "ledoit-wolf", "ledoit-wolf-cc", "reference"
 SPARSITIES = ("first", "all", "none")
 POOLS = ("mean", "reference", "positions", "flatten")
 
+_LEAST = {"samples": 1, "batch_size": 1, "threads": 0, "jobs": 1, "memory_limit": 1}
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,8 @@ class Options:
     many sites at a time. These three do not change results beyond rounding, nor does ``cluster``,
     the address of the Dask scheduler whose workers run and score. ``sparsity``, which
     needs every element of every tensor, is counted on the ``first`` samples, on ``all``, or
-    (``none``) only where features are whole tensors.
+    (``none``) only where features are whole tensors. ``memory_limit``, in bytes, bounds what is
+    held of the data (see :mod:`onnx_affscore.memory`); it changes no result beyond rounding.
     """
 
     samples: int | None = None
@@ -40,13 +43,14 @@ class Options:
     selection: Selection = field(default_factory=Selection)
     custom_operators: tuple[str, ...] = ()
     cluster: str | None = None
+    memory_limit: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""
         _one_of("covariance", self.covariance, COVARIANCES)
         _one_of("pool", self.pool, POOLS)
         _one_of("sparsity", self.sparsity, SPARSITIES)
-        for name, least in (("samples", 1), ("batch_size", 1), ("threads", 0), ("jobs", 1)):
+        for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise OptionError(f"{name} is {value}; wanted at least {least}")

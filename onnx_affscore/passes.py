@@ -1,7 +1,7 @@
 """One pass of data through an instrumented model, into a feature store."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -11,8 +11,9 @@ from onnx_affscore.graph.instrument import Instrumented
 from onnx_affscore.halving import Halving
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.protocols import DataSource
-from onnx_affscore.records import Array, Batch, TensorLayout
-from onnx_affscore.run.batching import padded
+from onnx_affscore.records import Array, Batch, InputHint, TensorLayout
+from onnx_affscore.rows import Keeper
+from onnx_affscore.run.batching import padded, parts
 from onnx_affscore.witness import Witness
 
 __all__ = ["Pass", "first_samples", "run_pass"]
@@ -37,11 +38,13 @@ def run_pass(
     layouts: Mapping[str, TensorLayout],
     *,
     size: int,
+    keeper: Keeper | None = None,
     witness: Witness | None = None,
 ) -> Pass:
     """Run every batch and return the rows of all the tensors in ``layouts``.
 
-    The session lives for the pass only. A batch that memory does not bear is run in halves.
+    ``keeper`` keeps them, in memory where there is none. The session lives for the pass only. A
+    batch that memory does not bear is run in halves.
     Raises :class:`DataError` where there is no sample.
     """
     first = next(batches, None)
@@ -59,11 +62,11 @@ def run_pass(
         own = () if witness is None else witness.wanted
         return feed, halving.session.run((*tapped.fetches, *own), feed.feeds)
 
-    store = FeatureStore(tapped, layouts)
+    store = FeatureStore(tapped, layouts, keeper)
     # The first batch comes first and alone: the witness compares it with the model as it is.
     rest = m.engine.each_batch(lambda batch: list(halving.run(batch, attempt)), batches)
-    for parts in itertools.chain([halving.run(first, attempt)], rest):
-        for part, (feed, fetched) in parts:
+    for ran in itertools.chain([halving.run(first, attempt)], rest):
+        for part, (feed, fetched) in ran:
             if witness is not None:
                 witness.see(part, feed, fetched)
             store.add(fetched, samples=feed.size, kept=part.size)
@@ -73,11 +76,13 @@ def run_pass(
     return Pass(store, session.device, session.providers, notices, halving.size)
 
 
-def first_samples(source: DataSource, size: int, most: int) -> Iterator[Batch]:
-    """Yield batches until they hold ``most`` samples, or the data end."""
-    samples = 0
+def first_samples(
+    source: DataSource, size: int, most: int, hints: Sequence[InputHint]
+) -> Iterator[Batch]:
+    """Yield batches until they hold ``most`` samples, the last one cut to that, or the data end."""
+    left = most
     for batch in source.batches(size):
-        yield batch
-        samples += batch.size
-        if samples >= most:
+        yield next(parts(batch, left, hints))
+        left -= batch.size
+        if left <= 0:
             return

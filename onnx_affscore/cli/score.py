@@ -20,6 +20,16 @@ def _batch_size(_ctx: click.Context, _parameter: click.Parameter, value: str) ->
     return int(value)
 
 
+def _memory_limit(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    from onnx_affscore.byte_sizes import in_bytes
+    from onnx_affscore.errors import OptionError
+
+    try:
+        return None if text is None else in_bytes(text)
+    except OptionError as exc:
+        raise click.BadParameter(str(exc)) from exc
+
+
 @click.command(name="score", short_help="Score every activation of MODEL on data.")
 @MODEL
 @click.option(
@@ -50,6 +60,12 @@ def _batch_size(_ctx: click.Context, _parameter: click.Parameter, value: str) ->
     "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Sites scored at a time."
 )
 @click.option("--cluster", metavar="ADDRESS", help="Run on Dask's workers: tcp://scheduler:port.")
+@click.option(
+    "--memory-limit",
+    metavar="SIZE",
+    callback=_memory_limit,
+    help="Memory for features and outputs of runs, such as 500MB or 2GiB; what is more goes to a file in TMPDIR [default: no limit].",
+)
 @click.option(
     "--pool",
     type=click.Choice(["mean", "reference", "positions", "flatten"]),

@@ -172,7 +172,7 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
         "--threads": 1, "--jobs": 2, "--pool": "flatten", "--feature-axis": 1, "--metrics": "cka",
         "--covariance": "empirical", "--roles": "all", "--include": ".", "--exclude": "nothing",
         "--json": "s.json", "--csv": "s.csv", "--html": "s.html", "--plot": "s.png",
-        "--output-dir": "all", "--sparsity": "none",
+        "--output-dir": "all", "--sparsity": "none", "--memory-limit": "20kB",
     }  # fmt: skip
     flags = ["--no-verify", "--strict", "--quiet", "--no-progress", "--debug"]
     known = {o for p in score.command.params for o in (*p.opts, *p.secondary_opts)}
@@ -184,6 +184,7 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
         assert (here / name).stat().st_size > 100, name
     found = Signature.from_json(here / "s.json")
     assert (found.data["samples"], found.run["batch_size"], found.run["seed"]) == (30, 8, 3)
+    assert found.run["memory_limit"] == 20_000
     assert not found.run["outputs_verified"]
     assert found == Signature.from_json(here / "all" / "signature.json")
 
