@@ -39,8 +39,12 @@ class LocalEngine:
 
     @property
     def record(self) -> Mapping[str, Any]:
-        """Threads; 0 leaves their number to ONNX Runtime."""
-        return {"threads": self._options.threads, "blas_threads": self._blas_threads}
+        """Threads, where 0 leaves their number to ONNX Runtime, and no workers."""
+        return {
+            "threads": self._options.threads,
+            "blas_threads": self._blas_threads,
+            "workers": 0,
+        }
 
     def open(self, plan: SessionPlan) -> Session:
         """Open a session on the device."""

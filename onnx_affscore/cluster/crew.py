@@ -1,5 +1,6 @@
 """The workers behind a scheduler: calls that survive the loss of some, and end with the last."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -64,7 +65,7 @@ class Crew:
         # Batches travel within their tasks, so that the scheduler can give them to another worker;
         # Dask would warn of each.
         self._settings = dask.config.set(
-            {"distributed.admin.large-graph-warning-threshold": "1 EiB"}
+            {"distributed.admin.large-graph-warning-threshold": sys.maxsize}
         )
         try:
             self.client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
@@ -101,6 +102,7 @@ class Crew:
         Any :class:`Held` among the arguments is replaced by its value.
         """
         for _ in range(_LOSSES):
+            sent: list[object] = []
             try:
                 sent = [a.future() if isinstance(a, Held) else a for a in arguments]
                 return self._result(self.client.submit(function, *sent, pure=False))
@@ -108,7 +110,7 @@ class Crew:
                 raise
             except CancelledError as exc:
                 self._check_connection(exc)
-                for argument, future in zip(arguments, sent, strict=True):
+                for argument, future in zip(arguments, sent, strict=False):  # not all may be sent
                     if isinstance(argument, Held):
                         argument.lost(future)
             except (KilledWorker, OSError, TimeoutError) as exc:
@@ -123,10 +125,12 @@ class Crew:
         raise self._failure(f"the workers were lost {_LOSSES} times")
 
     def stop(self) -> None:
-        """Cancel whatever is under way."""
-        self._stopped = True
+        """Cancel whatever is under way, and let nothing else begin."""
         with self._lock:
+            stopped, self._stopped = self._stopped, True
             left = list(self._under_way)
+        if stopped:
+            return
         with suppress(OSError, TimeoutError, CancelledError):
             self.client.cancel(left)
 
@@ -139,8 +143,11 @@ class Crew:
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
         with self._lock:
+            stopped = self._stopped
             self._under_way.add(future)
         try:
+            if stopped:
+                future.cancel()
             while not done.wait(_LOOK_SECONDS):
                 self._look()
             return future.result(timeout=_TRANSFER_SECONDS)

@@ -87,6 +87,7 @@ class ClusterEngine:
         self._options = options
         self._crew = Crew(str(options.cluster))
         self._workers = 0
+        self._pools: list[ThreadPoolExecutor] = []
 
     def __enter__(self) -> "ClusterEngine":
         return self
@@ -100,6 +101,8 @@ class ClusterEngine:
         """Leave the cluster with nothing under way."""
         if kind is not None:
             self._crew.stop()
+        for pool in self._pools:  # those of loops that were left in the middle
+            pool.shutdown(cancel_futures=True)
         self._crew.close()
 
     @property
@@ -143,6 +146,7 @@ class ClusterEngine:
         workers, threads = self._crew.slots()
         self._workers = max(self._workers, workers)
         with ThreadPoolExecutor(workers + threads) as pool:
+            self._pools.append(pool)
             try:
                 yield pool, workers + threads
             except BaseException:  # an interrupt above all: the threads wait for workers
