@@ -38,9 +38,10 @@ def transported(x: Estimate, y: Estimate) -> FloatArray:
 
     .. math:: X_c A = \operatorname{polar}(X_c Y_c^\top + s\, 1 1^\top) \, Y_c
 
-    for any s > 0: the second term is the direction that H lacks, at right angles to Yc. What is
-    computed by eigenvalues answers only where its error is bounded by 1e-10 of the rows, and that
-    bounds the score's: W2 moves by no more than the root mean square of what its samples move by.
+    for any s > 0: the second term is the direction that H lacks, at right angles to Yc. Both take
+    eigenvalues, and answer only where what they add to the rounding of the general route is below
+    1e-10 of the rows. That bounds their part in the score's error: W2 moves by no more than the
+    root mean square of what its samples move by.
 
     Parameters
     ----------

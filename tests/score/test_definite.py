@@ -97,20 +97,33 @@ def test_the_map_of_fewer_samples_than_features_is_that_from_factors(
 
 @pytest.mark.parametrize("decades", [0.0, 2.0, 4.0, 6.0])
 @pytest.mark.parametrize("n", [1, 7, 300])
-def test_the_polar_factor_by_eigenvalues_is_that_of_the_svd(n: int, decades: float) -> None:
-    """The factor itself is determined to eps times the condition number: 1e-10 at most."""
+def test_the_polar_factor_by_eigenvalues_is_backward_stable(n: int, decades: float) -> None:
+    """One singular value in eight is spread over so many decades."""
     left, right = (np.linalg.qr(normal(seed, n, n))[0] for seed in (0, 1))
-    matrix = (left * np.logspace(0.0, -decades, n)) @ right
+    small = np.minimum(1.0, np.logspace(6.0 * decades + 0.1, -decades, n))
+    matrix = (left * small) @ right
     found = turned(matrix, np.eye(n))
-    if found is None:
-        assert decades > 5.0
-        return
-    assert distance(found, left @ right) < STATED
+    assert found is not None
+    assert np.linalg.norm(found.T @ found - np.eye(n)) < STATED
     symmetric = found.T @ matrix
-    assert distance(symmetric, symmetric.T) < 1e-13  # backward stable at any condition number
+    assert distance(symmetric, symmetric.T) < 1e-13
+    # The factor itself is determined to eps times the condition number.
+    assert distance(found, left @ right) < 0.5 * STATED
+    assert distance(found * (1.0 + 2.0 * STATED), left @ right) > STATED  # the tooth
 
 
-def test_singular_values_over_more_decades_than_the_correction_covers_are_left_to_the_svd() -> None:
+@pytest.mark.parametrize("decades", [9.0, 14.0])
+def test_columns_that_rounding_has_turned_too_far_are_left_to_the_svd(decades: float) -> None:
+    left, right = (np.linalg.qr(normal(seed, 60, 60))[0] for seed in (0, 1))
+    values = np.ones(60)
+    values[-1] = 10.0**-decades
+    found = turned((left * values) @ right, np.eye(60))
+    if found is not None:
+        assert np.linalg.norm(found.T @ found - np.eye(60)) < STATED
+    assert (found is None) == (decades > 12.0)
+
+
+def test_many_small_singular_values_are_left_to_the_svd() -> None:
     left, right = (np.linalg.qr(normal(seed, 60, 60))[0] for seed in (0, 1))
     assert turned((left * np.logspace(0.0, -8.0, 60)) @ right, np.eye(60)) is None
     assert turned(np.zeros((3, 3)), np.eye(3)) is None
