@@ -1,5 +1,6 @@
 """The workers behind a scheduler: calls that survive the loss of some, and end with the last."""
 
+import math
 import sys
 import threading
 import time
@@ -84,7 +85,7 @@ class Crew:
         self._under_way: set[Future[Any]] = set()
         self._lock = threading.Lock()
         self._stopped = False
-        self._looked = self._seen = time.monotonic()
+        self._looked, self._empty_since = -math.inf, math.inf
 
     def slots(self) -> tuple[int, int]:
         """Return the number of workers, at least one, and of the tasks that they run at once.
@@ -117,7 +118,7 @@ class Crew:
                 self._check_connection(exc)
                 if isinstance(exc, KilledWorker):
                     raise self._failure(
-                        f"one task ended {exc.allowed_failures + 1} workers"
+                        f"one task ended {exc.allowed_failures + 1} worker(s)"
                     ) from exc
                 self._look()
             except Exception as exc:  # whatever the environment of a worker may raise
@@ -150,7 +151,9 @@ class Crew:
                 future.cancel()
             while not done.wait(_LOOK_SECONDS):
                 self._look()
-            return future.result(timeout=_TRANSFER_SECONDS)
+            result: R = future.result(timeout=_TRANSFER_SECONDS)
+            self._empty_since = math.inf  # somebody is there
+            return result
         finally:
             with self._lock:
                 self._under_way.discard(future)
@@ -164,8 +167,10 @@ class Crew:
                 return
             self._looked = now
         if self._threads():
-            self._seen = time.monotonic()
-        elif time.monotonic() - self._seen > PATIENCE:
+            self._empty_since = math.inf
+            return
+        self._empty_since = min(self._empty_since, now)
+        if now - self._empty_since > PATIENCE:
             raise ClusterError(
                 f"no worker has been left at {self.address} for {PATIENCE:g} s; wanted at least"
                 f" one: start 'dask worker {self.address}' where onnx-affscore is installed"

@@ -9,7 +9,6 @@ from typing import Any, TypeVar, final
 
 from onnx_affscore.cluster.crew import Crew, Held
 from onnx_affscore.cluster.worker import Facts, ShippedModel, call_alone, describe, run_model
-from onnx_affscore.errors import InternalError
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import SessionPlan
 from onnx_affscore.records import Array
@@ -23,7 +22,10 @@ R = TypeVar("R")
 
 @final
 class RemoteModel:
-    """A model that the workers have open: its device is that of the workers which ran it."""
+    """A model that the workers have open.
+
+    Its device is that of the workers which have run it, empty until one has.
+    """
 
     def __init__(self, crew: Crew, shipped: ShippedModel) -> None:
         self._crew = crew
@@ -39,7 +41,7 @@ class RemoteModel:
         return self._types
 
     def run(self, names: Sequence[str], feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run the model once, on any worker."""
+        """Run the model once, on a worker that Dask chooses."""
         fetched, facts = self._crew.call(run_model, self._held, tuple(names), dict(feeds))
         self._facts[facts] = None
         return fetched
@@ -47,17 +49,17 @@ class RemoteModel:
     @property
     def device(self) -> str:
         """The device; several, comma-separated, where workers have different ones."""
-        return ", ".join(sorted({facts.device for facts in self._ran()}))
+        return ", ".join(sorted({facts.device for facts in self._facts}))
 
     @property
     def providers(self) -> tuple[str, ...]:
         """The execution providers of all workers."""
-        return tuple(dict.fromkeys(p for facts in self._ran() for p in facts.providers))
+        return tuple(dict.fromkeys(p for facts in self._facts for p in facts.providers))
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What the workers' sessions say, and where workers are not alike."""
-        ran = self._ran()
+        ran = self._facts
         notices = list(dict.fromkeys(n for facts in ran for n in facts.notices))
         if len({facts.device for facts in ran}) > 1:
             notices.append(f"workers ran on different devices: {self.device}")
@@ -66,11 +68,6 @@ class RemoteModel:
             if version != here[name]:
                 notices.append(f"a worker has {name} {version}, this machine {here[name]}")
         return tuple(notices)
-
-    def _ran(self) -> tuple[Facts, ...]:
-        if not self._facts:
-            raise InternalError("a model that has not run was asked for its device")
-        return tuple(self._facts)
 
 
 @final

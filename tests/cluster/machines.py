@@ -17,11 +17,16 @@ SECONDS = 60  # to start; a worker takes two or three on an idle machine
 
 
 class Machines:
-    """A scheduler, and as many workers of one thread as are started."""
+    """A scheduler, and as many workers of one thread as are started.
 
-    def __init__(self, folder: Path, *, workers: int) -> None:
+    A task that more than ``allowed_failures`` workers died of is not tried again.
+    """
+
+    def __init__(self, folder: Path, *, workers: int, allowed_failures: int = 3) -> None:
         self._folder, self._file = folder, folder / "scheduler.json"
         self._log = (folder / "log").open("wb")
+        allowed = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(allowed_failures)}
+        self._environment = os.environ | allowed
         self.workers: list[subprocess.Popen[bytes]] = []
         self.scheduler = self._start("scheduler", "--port", "0")
         deadline = time.monotonic() + SECONDS
@@ -73,4 +78,4 @@ class Machines:
     def _start(self, what: str, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "dask", what, "--scheduler-file", str(self._file)]
         command += ["--no-dashboard", "--host", "127.0.0.1", *arguments]
-        return subprocess.Popen(command, stdout=self._log, stderr=self._log)
+        return subprocess.Popen(command, stdout=self._log, stderr=self._log, env=self._environment)
