@@ -42,7 +42,7 @@ class Auctioned:
     step: float
 
 
-def auction(costs: Costs, *, unsold: float) -> Auctioned:
+def auction(costs: Costs, *, unsold: float, rounds: int) -> Auctioned:
     r"""Let rows bid for columns until all but a share ``unsold`` of them have one.
 
     A row that has no column bids for the one with the smallest :math:`c_{ij} + p_j`, raising its
@@ -64,6 +64,8 @@ def auction(costs: Costs, *, unsold: float) -> Auctioned:
         The costs.
     unsold : float
         Share of the rows that may be without a column in the end; the last few take longest.
+    rounds : int
+        Rounds of bids after which a phase ends all the same.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def auction(costs: Costs, *, unsold: float) -> Auctioned:
     paired = costs.mean(np.arange(n))
     step = FIRST_STEP * max(paired - hall.bound(), LAST_STEP * paired)
     for phase in range(PHASES):
-        hall.sell(step, down_to=int(unsold * n))
+        hall.sell(step, down_to=int(unsold * n), rounds=rounds)
         if step <= LAST_STEP * hall.bound() or phase == PHASES - 1 or hall.bids > BIDS * n:
             break
         step /= STEP_RATIO
@@ -108,11 +110,12 @@ class _Hall:
         _, best, _ = self._lists.best(np.arange(len(self._held)))
         return float(best.mean() - (self._lists.prices * self._lists.size).sum() / len(best))
 
-    def sell(self, step: float, *, down_to: int) -> None:
+    def sell(self, step: float, *, down_to: int, rounds: int) -> None:
         """Take bids until no more than so many rows are without a place."""
         free = np.flatnonzero(self._held < 0)
-        limit = BIDS * len(self._held)
-        while len(free) > down_to and self.bids <= limit:
+        for _ in range(rounds):
+            if len(free) <= down_to or self.bids > BIDS * len(self._held):
+                break
             self.bids += len(free)
             free = self._round(free, step)
 

@@ -1,5 +1,6 @@
 """Solvers for equal-weight transport in more than one dimension, each with a proof or bounds."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -37,8 +38,18 @@ UNSOLD: Final = 0.02
 """Rows left to the assignment by the auction. The last two in a hundred take it as long as all
 before, and the assignment, which is good at few, a tenth of that."""
 
+ROUNDS: Final = 128
+"""Rounds of bids in a phase before the assignment: layers of networks take 10 to 100. Where it
+takes more, few rows bid in each, and the assignment places them sooner."""
+
+UNSOLD_LAST: Final = 0.005
+"""Rows left to the exchanges by the auction, which have to pair them one by one."""
+
+ROUNDS_LAST: Final = 16_384
+"""Rounds of bids in a phase before the exchanges: some seconds if they are all needed."""
+
 REMAINDER: Final = 2048
-"""Rows that share out at a time what a complete auction has left, if anything: 32 MiB."""
+"""Rows that share out at a time what an auction has left: 32 MiB."""
 
 PROOF_WORK: Final = 64.0
 """Relaxed edges, as a share of all n² pairs, within which an assignment is to be proved; one or
@@ -48,7 +59,7 @@ EDGES: Final = 2**22
 """Edges at most in the search for exchanges beyond :data:`ASSIGNMENT_LIMIT`: 200 MB with what is
 computed from them."""
 
-WORK: Final = 2.0e9
+WORK: Final = 5.0e9
 """Relaxed edges at most in that search: half a minute."""
 
 
@@ -81,7 +92,7 @@ def assigned(costs: Costs) -> Exchanged | None:
     n = len(costs)
     if n > ASSIGNMENT_LIMIT:
         return None
-    sold = auction(costs, unsold=UNSOLD)
+    sold = auction(costs, unsold=UNSOLD, rounds=ROUNDS)
     order = np.argsort(sold.columns < 0, kind="stable")  # rows that look settled come first
     zero = np.zeros(n)
     matrix = Costs.between(costs.source[order], costs.target).shifted(zero, sold.prices).matrix()
@@ -93,9 +104,12 @@ def assigned(costs: Costs) -> Exchanged | None:
 
 
 def auctioned(costs: Costs) -> Exchanged:
-    """A complete auction, then exchanges as far as they go: optimal, or with little to gain."""
-    sold = auction(costs, unsold=0.0)
-    return exchange(
+    """An auction, then exchanges as far as they go: optimal, or with little left to gain.
+
+    Exchanges that were broken off leave worse prices than they were given.
+    """
+    sold = auction(costs, unsold=UNSOLD_LAST, rounds=ROUNDS_LAST)
+    found = exchange(
         costs,
         _completed(costs, sold),
         prices=sold.prices,
@@ -103,6 +117,7 @@ def auctioned(costs: Costs) -> Exchanged:
         edges=EDGES,
         work=WORK,
     )
+    return found if found.optimal else replace(found, prices=sold.prices)
 
 
 def _completed(costs: Costs, sold: Auctioned) -> Indices:

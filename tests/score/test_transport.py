@@ -135,6 +135,7 @@ def test_what_is_not_solved_has_honest_bounds(monkeypatch: pytest.MonkeyPatch) -
     source, target = rows(0, 300, 3), rows(1, 300, 3)
     exact = squared_w2(source, target).cost
     monkeypatch.setattr(plan, "ASSIGNMENT_LIMIT", 50)
+    monkeypatch.setattr(plan, "UNSOLD_LAST", 0.0)
     monkeypatch.setattr(plan, "WORK", 0.0)
     found = squared_w2(source, target)
     assert not found.exact
