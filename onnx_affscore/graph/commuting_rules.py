@@ -4,14 +4,14 @@ A rule gets the walk, the node and the layout of its output, and returns the out
 as a function of those of the node's inputs; None where that does not hold or is not known to.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
 
-from onnx_affscore.graph.commuting import Commuted, Commuting, Rule, Source
+from onnx_affscore.graph.commuting import Commuted, Commuting, Rule
+from onnx_affscore.graph.convolutions import convolution, numbers
 from onnx_affscore.graph.view import attributes
-from onnx_affscore.graph.windows import Patch, Window, patch_weights
 from onnx_affscore.records import Array, TensorLayout
 
 __all__ = ["RULES"]
@@ -49,12 +49,28 @@ def _scaled(walk: Commuting, node: onnx.NodeProto, layout: TensorLayout) -> Comm
     constants = [_a_number_a_feature(walk, name, layout) for name in node.input]
     at = 0 if constants[0] is None else 1
     factor = constants[1 - at]
+    if node.op_type == "Mul" and all(c is None for c in constants):
+        return _gated(walk, node, layout)
     if constants[at] is not None or factor is None:
         return None
     if not walk.follows(node.input[at], node.output[0]) or (node.op_type == "Div" and at):
         return None
     scale = 1.0 / factor if node.op_type == "Div" else factor
     return walk.of(node.input[at], layout).then(lambda rows: rows * scale)
+
+
+def _gated(walk: Commuting, node: onnx.NodeProto, layout: TensorLayout) -> Commuted | None:
+    """Channels times a gate that is the same at all positions (squeeze and excitation)."""
+    shape = walk.view.shape(node.output[0])
+    if shape is None or (layout.sample_axis, layout.feature_axis) != (0, 1):
+        return None
+    whole = (*shape[:2], *(1 for _ in shape[2:]))
+    for at, gate in enumerate(node.input):
+        gated = node.input[1 - at]
+        if walk.view.shape(gate) == whole != shape and walk.follows(gated, node.output[0]):
+            parts = [walk.of(gated, layout), walk.of(gate, layout)]
+            return Commuted.joined(parts, lambda rows: rows[0] * rows[1])
+    return None
 
 
 def _batch_norm(walk: Commuting, node: onnx.NodeProto, layout: TensorLayout) -> Commuted | None:
@@ -79,9 +95,15 @@ def _concat(walk: Commuting, node: onnx.NodeProto, layout: TensorLayout) -> Comm
     return Commuted.joined(parts, lambda rows: np.concatenate(rows, axis=1))
 
 
+def _mean(walk: Commuting, node: onnx.NodeProto, layout: TensorLayout) -> Commuted | None:
+    """The mean of a mean, over the same positions."""
+    channels_first = (layout.sample_axis, layout.feature_axis) == (0, 1)
+    return walk.of(node.input[0], layout) if channels_first else None
+
+
 def _matmul(walk: Commuting, node: onnx.NodeProto, layout: TensorLayout) -> Commuted | None:
     """x W with constant W: features are the last axis, positions stay where they are."""
-    weight = _numbers(walk, node.input[1])
+    weight = numbers(walk, node.input[1])
     rank = walk.view.rank(node.input[0])
     if weight is None or weight.ndim != 2 or rank != layout.rank:
         return None
@@ -90,120 +112,9 @@ def _matmul(walk: Commuting, node: onnx.NodeProto, layout: TensorLayout) -> Comm
     return walk.of(node.input[0], layout).then(lambda rows: rows.astype(weight.dtype) @ weight)
 
 
-def _convolution(walk: Commuting, node: onnx.NodeProto, layout: TensorLayout) -> Commuted | None:
-    """A convolution of stride 1 that sees its whole input."""
-    attrs = attributes(node)
-    has_bias = len(node.input) > 2 and bool(node.input[2])
-    weight = _numbers(walk, node.input[1])
-    bias = _numbers(walk, node.input[2]) if has_bias else None
-    shape = walk.view.shape(node.input[0])
-    if weight is None or (has_bias and bias is None):
-        return None
-    if weight.ndim != layout.rank or (layout.sample_axis, layout.feature_axis) != (0, 1):
-        return None
-    windows = _windows(attrs, weight.shape[2:], shape)
-    if windows is None:
-        return None
-    groups = attrs.get("group", 1)
-    name = node.input[0]
-    whole = tuple(w.size for w in windows)
-    kernels: dict[Patch | None, Array]
-    if all(w.kernel == 1 for w in windows):
-        kernels = {None: _grouped(weight.reshape(weight.shape[:2]), groups)}
-        way = walk.of(name, layout)
-    else:
-        kernels = {
-            None if patch == whole else patch: _kernels(weight, weights, groups)
-            for patch, weights in patch_weights(windows).items()
-        }
-        way = Commuted.itself(name, layout)
-    patches = {p: Source(name, layout, p) for p in kernels if p is not None}
-
-    def compute(values: Mapping[Source, Array]) -> Array:
-        rows = _product(way.compute(values), kernels[None])
-        for patch, source in patches.items():
-            rows += _product(values[source].reshape(len(rows), -1), kernels[patch])
-        return rows if bias is None else rows + bias
-
-    return Commuted((*way.sources, *patches.values()), compute)
-
-
-def _windows(
-    attrs: Mapping[str, object],
-    kernel: Sequence[int],
-    shape: Sequence[int | str | None] | None,
-) -> list[Window] | None:
-    """The windows along each axis of the plane, None where they are not of stride 1, or unknown."""
-    axes = len(kernel)
-    strides, dilations = (_ints(attrs.get(name), [1] * axes) for name in ("strides", "dilations"))
-    pads = _pads(attrs, kernel, dilations)
-    if pads is None or any(stride != 1 for stride in strides):
-        return None
-    pointwise = all(k == 1 for k in kernel) and not any(pads)
-    sizes: list[int] = []
-    for size in (shape or ())[2:] if shape is not None else ():
-        sizes.append(size if isinstance(size, int) else 1)
-        if not isinstance(size, int) and not pointwise:
-            return None
-    if pointwise:
-        return [Window(size, 1) for size in sizes or [1] * axes]
-    windows = [
-        Window(*along)
-        for along in zip(sizes, kernel, dilations, pads[:axes], pads[axes:], strict=False)
-    ]
-    return windows if len(windows) == axes and all(w.covered for w in windows) else None
-
-
-def _pads(
-    attrs: Mapping[str, object], kernel: Sequence[int], dilations: Sequence[int]
-) -> list[int] | None:
-    """Padding at all starts, then at all ends (specification of Conv, stride 1)."""
-    automatic = attrs.get("auto_pad", b"NOTSET")
-    if automatic == b"NOTSET":
-        return _ints(attrs.get("pads"), [0] * (2 * len(kernel)))
-    if automatic == b"VALID":
-        return [0] * (2 * len(kernel))
-    total = [d * (k - 1) for k, d in zip(kernel, dilations, strict=True)]
-    small, large = [t // 2 for t in total], [t - t // 2 for t in total]
-    return {b"SAME_UPPER": small + large, b"SAME_LOWER": large + small}.get(automatic)  # type: ignore[call-overload, no-any-return]
-
-
-def _ints(value: object, default: list[int]) -> list[int]:
-    return [int(v) for v in value] if isinstance(value, (list, tuple)) and value else default
-
-
-def _kernels(weight: Array, weights: Array, groups: int) -> Array:
-    """What the ends of a patch contribute: (groups, inputs x ends, outputs)."""
-    axes = weight.ndim - 2
-    summed = np.tensordot(weight, weights.reshape(*weights.shape[:axes], -1), axes=axes)
-    return _grouped(summed.astype(weight.dtype).reshape(len(weight), -1), groups)
-
-
-def _grouped(matrix: Array, groups: int) -> Array:
-    """A matrix of outputs by inputs of their group, as (groups, inputs, outputs)."""
-    outputs, inputs = matrix.shape
-    return matrix.reshape(groups, outputs // groups, inputs).transpose(0, 2, 1)
-
-
-def _product(rows: Array, kernel: Array) -> Array:
-    """Rows (n, groups x inputs) times a kernel (groups, inputs, outputs): (n, all outputs)."""
-    groups, inputs, _ = kernel.shape
-    rows = rows.astype(kernel.dtype, copy=False)
-    if groups == 1:
-        return np.asarray(rows @ kernel[0])
-    split = rows.reshape(len(rows), groups, inputs)
-    return np.asarray(np.einsum("ngi,gio->ngo", split, kernel)).reshape(len(rows), -1)
-
-
-def _numbers(walk: Commuting, name: str) -> Array | None:
-    """Constant weights in single or double precision, None where they are none."""
-    value = walk.view.weights(name)
-    return value if value is not None and value.dtype in (np.float32, np.float64) else None
-
-
 def _a_number_a_feature(walk: Commuting, name: str, layout: TensorLayout) -> Array | None:
     """A constant that is the same for all samples and positions, as a row; None for others."""
-    value = _numbers(walk, name)
+    value = numbers(walk, name)
     if value is None or value.ndim > layout.rank:
         return None
     value = value.reshape((1,) * (layout.rank - value.ndim) + value.shape)
@@ -216,9 +127,10 @@ RULES: Mapping[str, Rule] = {
     "Add": _sum,
     "BatchNormalization": _batch_norm,
     "Concat": _concat,
-    "Conv": _convolution,
+    "Conv": convolution,
     "Div": _scaled,
     "Dropout": _same,
+    "GlobalAveragePool": _mean,
     "Identity": _same,
     "MatMul": _matmul,
     "Mul": _scaled,

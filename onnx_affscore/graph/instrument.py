@@ -13,6 +13,7 @@ import onnx
 from onnx import helper
 
 from onnx_affscore.graph.averaging import patch_mean
+from onnx_affscore.graph.bundling import Bundles
 from onnx_affscore.graph.commuting import Commuted, Source
 from onnx_affscore.graph.lean import Lean
 from onnx_affscore.graph.level import Place
@@ -136,7 +137,8 @@ class _Work:
     ) -> None:
         self.proto, self.places, self.quantities = proto, places, quantities
         self.pool, self.seed = pool, seed
-        self.sizes = {} if lean is None else lean.sizes
+        self.shapes = {} if lean is None else lean.shapes
+        self.bundles = Bundles()
         self.nodes, self.lifter = NodeWriter(proto), Lifter(proto.graph)
         self.writer = TapWriter(self.nodes, quantities=quantities, lean=lean is not None)
         self.taps: dict[TapKey, Tap] = {}
@@ -159,21 +161,29 @@ class _Work:
 
     def _source(self, source: Source) -> TapKey:
         """Return the tap of a source, made if need be, once for all that need it."""
-        if source.patch is None:
-            key = (source.tensor, FEATURES)
-            if key not in self.taps:
-                self.taps[key] = self._written(source.tensor, source.layout)[FEATURES]
-            return key
-        key = (source.tensor, f"patch {'x'.join(map(str, source.patch))}")
+        key = (source.tensor, _quantity(source))
         if key not in self.taps:
-            nodes: list[onnx.NodeProto] = []
-            sizes = self.sizes[source.tensor]
-            output = patch_mean(self.nodes, nodes, source.tensor, source.patch, sizes)
-            self._add((), source.tensor, nodes)
-            element = int(onnx.TensorProto.FLOAT)
-            self.lifter.lift(output, (), element=element, rank=source.layout.rank)
-            self.taps[key] = Tap(output, (output,), patch_reader)
+            if source.whole:
+                self.taps[key] = self._written(source.tensor, source.layout)[FEATURES]
+            else:
+                self.taps[key] = self._of_planes(source)
         return key
+
+    def _of_planes(self, source: Source) -> Tap:
+        """Pool patches of a tensor's planes, or its planes with weights."""
+        nodes: list[onnx.NodeProto] = []
+        shape = self.shapes[source.tensor]
+        if source.patch is not None:
+            output = patch_mean(self.nodes, nodes, source.tensor, source.patch, shape)
+            ends = [1 if p == size else 2 for p, size in zip(source.patch, shape[2:], strict=True)]
+        else:
+            kernel = self.nodes.constant(f"kernel_{source.label}", np.asarray(source.kernel))
+            inputs = [source.tensor, kernel]
+            output = self.nodes.add(nodes, "Conv", inputs, group=int(shape[1]))
+            ends = [1 for _ in shape[2:]]
+        self._add((), source.tensor, nodes)
+        self.bundles.add(output, (*shape[:2], *ends), of=shape)
+        return Tap(output, (output,), patch_reader)
 
     def _written(self, key: str, layout: TensorLayout) -> Mapping[str, Tap]:
         path, name = self._place(key)
@@ -183,11 +193,14 @@ class _Work:
             pool=self.pool,
             seed=self.seed,
             inside=bool(path),
-            sizes=self.sizes.get(key),
+            shape=self.shapes.get(key),
         )
         self._add(path, name, written.nodes)
         for output, (element, rank) in written.outputs.items():
-            self.lifter.lift(output, path, element=element, rank=rank)
+            if output in written.shapes:
+                self.bundles.add(output, written.shapes[output], of=self.shapes[key])
+            else:
+                self.lifter.lift(output, path, element=element, rank=rank)
         return written.taps
 
     def tap_derived(self, derived: Derived, layout: TensorLayout) -> None:
@@ -227,7 +240,20 @@ class _Work:
         graphs = {path: self.lifter.chain(path)[-1][0] for path in self.added}
         for path in sorted(self.added, key=len, reverse=True):
             _insert(graphs[path], self.added[path])
-        return Instrumented(self.proto, self.taps, self.combined)
+        joining, fetched = self.bundles.joined(self.nodes)
+        self.proto.graph.node.extend(joining)
+        for output, rank in fetched.items():
+            self.lifter.lift(output, (), element=int(onnx.TensorProto.FLOAT), rank=rank)
+        taps = {key: self.bundles.tap(tap) for key, tap in self.taps.items()}
+        return Instrumented(self.proto, taps, self.combined)
+
+
+def _quantity(source: Source) -> str:
+    if source.whole:
+        return FEATURES
+    if source.patch is not None:
+        return f"patch {'x'.join(map(str, source.patch))}"
+    return f"for {source.label}"
 
 
 def _copy(proto: onnx.ModelProto) -> onnx.ModelProto:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import final
 
+from onnx_affscore.graph.bundling import Shape
 from onnx_affscore.graph.commuting import Commuted, commuted
 from onnx_affscore.graph.commuting_rules import RULES
 from onnx_affscore.graph.infer import infer, types_of
@@ -22,17 +23,17 @@ _FIRST_OPSET_WITH_RULES = 9
 class Lean:
     """What a lean instrumentation knows beyond the layouts.
 
-    ``ways``: tensors whose pooled mean is taken elsewhere in the graph; ``sizes``: the axes behind
-    the channels, by tensor, where the graph fixes them.
+    ``ways``: tensors whose pooled mean is taken elsewhere in the graph; ``shapes``: those of
+    tensors with channels and positions, where the graph fixes all but the first axis.
     """
 
     ways: Mapping[str, Commuted] = field(default_factory=dict)
-    sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
 
     def without(self, tensors: Iterable[str]) -> "Lean":
         """Return the same with some tensors pooled where they stand."""
         kept = set(self.ways) - set(tensors)
-        return Lean({t: w for t, w in self.ways.items() if t in kept}, self.sizes)
+        return Lean({t: w for t, w in self.ways.items() if t in kept}, self.shapes)
 
 
 def plan_lean(
@@ -51,10 +52,10 @@ def plan_lean(
     ruled = pool == "mean" and versions.get("ai.onnx", 0) >= _FIRST_OPSET_WITH_RULES
     ways = commuted(view, sites, layouts, RULES) if ruled else {}
     sources = (source.tensor for way in ways.values() for source in way.sources)
-    sizes = {}
+    shapes = {}
     for name in dict.fromkeys((*layouts, *sources)):
-        plane = (view.shape(name) or ())[2:]
-        fixed = tuple(size for size in plane if isinstance(size, int))
-        if fixed and len(fixed) == len(plane):
-            sizes[name] = fixed
-    return Lean(ways, sizes)
+        first, *others = view.shape(name) or (None,)
+        fixed = tuple(size for size in others if isinstance(size, int))
+        if first is not None and len(fixed) == len(others) > 1:
+            shapes[name] = (first, *fixed)
+    return Lean(ways, shapes)

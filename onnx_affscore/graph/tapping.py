@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 
 from onnx_affscore.graph.averaging import channel_mean, has_channels_first
+from onnx_affscore.graph.bundling import Shape
 from onnx_affscore.graph.pooling import Read, raw_reader, reader
 from onnx_affscore.graph.writing import NodeWriter
 from onnx_affscore.records import Array, Tap, TensorLayout
@@ -30,11 +31,13 @@ _FIRST_OPSET_WITH_BROADCAST = 7  # before, arithmetic broadcasts only where an a
 class Written:
     """The nodes of a tensor's taps, and how to read them.
 
-    ``outputs``: element type and rank of each output, where it is computed.
+    ``outputs``: element type and rank of each output, where it is computed; ``shapes`` of those
+    that may be joined with others along the second axis.
     """
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     outputs: dict[str, tuple[int, int]] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
     taps: dict[str, Tap] = field(default_factory=dict)
 
 
@@ -61,12 +64,12 @@ class TapWriter:
         pool: str,
         seed: int,
         inside: bool = False,
-        sizes: Sequence[int] | None = None,
+        shape: Shape | None = None,
     ) -> Written:
         """Return the taps of a tensor.
 
-        ``inside`` a subgraph its type is not known for certain; ``sizes`` are those of the axes
-        behind the channels where the graph fixes them.
+        ``inside`` a subgraph its type is not known for certain; ``shape`` is the tensor's, where
+        the graph fixes all but the first axis.
         """
         written = Written()
         axes, read = reader(layout, pool, seed)
@@ -82,8 +85,10 @@ class TapWriter:
         weights = self._weights(written, layout.mask, wide=wide) if pool == "mean" else None
         if self.lean and pool == "mean" and has_channels_first(layout) and not inside:
             rank = layout.rank
-            features = channel_mean(self.nodes, written.nodes, x, rank, sizes)
+            features = channel_mean(self.nodes, written.nodes, x, rank, shape)
             read = _without_trailing_axes(read)
+            if shape is not None:
+                written.shapes[features] = (*shape[:2], *(1 for _ in shape[2:]))
         else:
             rank = inner - len(axes)
             features = self._mean(written, x, axes, weights)

@@ -13,9 +13,9 @@ from typing import TypeAlias, final
 
 import numpy as np
 
-from onnx_affscore.records import FloatArray
+from onnx_affscore.records import Array, FloatArray
 
-__all__ = ["Patch", "Window", "patch_weights"]
+__all__ = ["Patch", "Window", "mean_kernel", "patch_weights"]
 
 Patch: TypeAlias = tuple[int, ...]
 """Lengths along the axes of a plane; a length below the axis's stands for both of its ends."""
@@ -24,28 +24,44 @@ Patch: TypeAlias = tuple[int, ...]
 @final
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A convolution of stride 1 along one axis: input, kernel, and padding on both sides."""
+    """A convolution along one axis: sizes of input and kernel, steps, padding on both sides."""
 
     size: int
     kernel: int
+    stride: int = 1
     dilation: int = 1
     before: int = 0
     after: int = 0
 
     @property
+    def reach(self) -> int:
+        """Length from the first to the last element of the kernel."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
     def output(self) -> int:
         """Number of positions of the output."""
-        return self.size + self.before + self.after - self.dilation * (self.kernel - 1)
+        return (self.size + self.before + self.after - self.reach) // self.stride + 1
+
+    @property
+    def visits(self) -> FloatArray:
+        """1 where an element of the kernel visits a position of the input: (kernel, size)."""
+        seen = np.zeros((self.kernel, self.size))
+        for offset in range(self.kernel):
+            first = offset * self.dilation - self.before
+            at = first + self.stride * np.arange(self.output)
+            seen[offset, at[(at >= 0) & (at < self.size)]] = 1.0
+        return seen
 
     @property
     def covered(self) -> bool:
-        """Whether every element of the kernel visits some position of the input."""
+        """Whether, with stride 1, each element of the kernel visits some of the input."""
         return self.output > 0 and all(
             sum(self.missed(offset)) < self.size for offset in range(self.kernel)
         )
 
     def missed(self, offset: int) -> tuple[int, int]:
-        """How many positions at the start and at the end of the axis an element never visits."""
+        """With stride 1: how many positions at the start and at the end are never visited."""
         first = offset * self.dilation - self.before
         last = first + self.output
         return min(max(first, 0), self.size), min(max(self.size - last, 0), self.size)
@@ -55,6 +71,18 @@ class Window:
         start, end = self.missed(offset)
         strips = [(self.size, 0, 1.0), (start, 0, -1.0), (end, 1, -1.0)]
         return [strip for strip in strips if strip[0]]
+
+
+def mean_kernel(weight: Array, windows: Sequence[Window]) -> Array:
+    """Return the kernels, as large as the plane, that give the mean of a convolution's output.
+
+    ``weight`` (outputs, inputs, kernel ...) becomes (outputs, inputs, plane ...): each position
+    has the sum of the kernel's elements that visit it, over the number of output positions.
+    """
+    summed = weight.astype(np.float64)
+    for window in windows:  # the first axis of the kernel becomes the last of the plane
+        summed = np.tensordot(summed, window.visits / window.output, axes=(2, 0))
+    return summed.astype(weight.dtype)
 
 
 def patch_weights(windows: Sequence[Window]) -> Mapping[Patch, FloatArray]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnx_affscore.graph.windows import Patch, Window, patch_weights
+from onnx_affscore.graph.windows import Patch, Window, mean_kernel, patch_weights
 from onnx_affscore.records import FloatArray
 
 windows = st.builds(
@@ -59,3 +59,36 @@ def test_patches_add_up_to_what_each_element_of_the_kernel_sees(
 def test_a_kernel_as_large_as_the_plane_is_no_window_of_borders() -> None:
     assert not Window(size=3, kernel=7, before=3, after=3).covered
     assert Window(size=7, kernel=7, before=3, after=3).covered
+
+
+strided = st.builds(
+    Window,
+    size=st.integers(1, 9),
+    kernel=st.integers(1, 4),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 3),
+    before=st.integers(0, 4),
+    after=st.integers(0, 4),
+).filter(lambda w: w.size + w.before + w.after >= w.reach)
+
+
+@settings(deadline=None, max_examples=60)
+@given(axes=st.lists(strided, min_size=1, max_size=2), seed=st.integers(0, 99))
+def test_a_kernel_as_large_as_the_plane_gives_the_mean_of_a_convolution(
+    axes: list[Window], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    plane = rng.normal(size=[w.size for w in axes])
+    weight = rng.normal(size=(1, 1, *(w.kernel for w in axes)))
+    padded = np.pad(plane, [(w.before, w.after) for w in axes])
+    mean = 0.0
+    for offset in itertools.product(*(range(w.kernel) for w in axes)):
+        seen = tuple(
+            slice(o * w.dilation, o * w.dilation + w.stride * w.output, w.stride)
+            for o, w in zip(offset, axes, strict=True)
+        )
+        mean += float(weight[(0, 0, *offset)] * padded[seen].mean())
+    found = float((mean_kernel(weight, axes)[0, 0] * plane).sum())
+    # At most a few hundred products around 1.
+    assert found == pytest.approx(mean, abs=1e-12)
+    assert found + 2e-12 != pytest.approx(mean, abs=1e-12)
