@@ -19,13 +19,12 @@ precision, within a limit of 2 GB. Beyond it nothing of the size of all pairs is
 
 SHARE: Final = 0.25
 """Part of the paired costs that the first guess of the potentials charges to the columns, the rest
-to the rows. Any share would do: between 0 and 3/4 sites of trained networks are proved in about
-the same time, and 0 and 1 alone would leave most of them to further passes. Does not change
-results."""
+to the rows. From 0 to 3/4 sites of trained networks are proved in about the same time. Does not
+change results."""
 
 NEAR: Final = 0.1
-"""Slack up to which edges are taken along at first, as a share of the mean paired cost: half of the
-passes less than with none. Does not change results."""
+"""Slack up to which edges are taken along at first, as a share of the mean paired cost: a quarter
+less time than with none, as a pass is saved. Does not change results."""
 
 PAIRED_EDGES: Final = 16.0
 """Edges per row beyond which the pairing is not worth improving; where it is optimal or nearly so,
