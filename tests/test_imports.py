@@ -108,6 +108,11 @@ def test_only_run_imports_onnxruntime() -> None:
     assert users == {"run"}
 
 
+def test_only_cluster_imports_dask() -> None:
+    users = {_folder(i.file) for i in IMPORTS if i.top in {"dask", "distributed"}}
+    assert users == {"cluster"}
+
+
 def test_siblings_never_import_one_another() -> None:
     crossing = [
         str(i)
@@ -167,7 +172,7 @@ def test_the_rules_have_teeth() -> None:
 
 @pytest.mark.parametrize("module", ["onnx_affscore", "onnx_affscore.cli.main"])
 def test_importing_loads_nothing_heavy(module: str) -> None:
-    heavy = "{'numpy', 'scipy', 'onnx', 'onnxruntime', 'matplotlib', 'pandas'}"
+    heavy = "{'numpy', 'scipy', 'onnx', 'onnxruntime', 'matplotlib', 'pandas', 'distributed'}"
     code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -8,11 +8,18 @@ from types import TracebackType
 from typing import Any, TypeVar, final
 
 from onnx_affscore.cluster.crew import Crew, Held
-from onnx_affscore.cluster.worker import Facts, ShippedModel, call_alone, describe, run_model
+from onnx_affscore.cluster.worker import (
+    Facts,
+    ShippedModel,
+    call_alone,
+    describe,
+    run_model,
+    versions,
+)
+from onnx_affscore.errors import ClusterError
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import SessionPlan
 from onnx_affscore.records import Array
-from onnx_affscore.run.session import runtime_versions
 
 __all__ = ["ClusterEngine", "RemoteModel"]
 
@@ -43,7 +50,9 @@ class RemoteModel:
     def run(self, names: Sequence[str], feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run the model once, on a worker that Dask chooses."""
         fetched, facts = self._crew.call(run_model, self._held, tuple(names), dict(feeds))
-        self._facts[facts] = None
+        if facts not in self._facts:
+            _check_version(facts)
+            self._facts[facts] = None
         return fetched
 
     @property
@@ -63,11 +72,22 @@ class RemoteModel:
         notices = list(dict.fromkeys(n for facts in ran for n in facts.notices))
         if len({facts.device for facts in ran}) > 1:
             notices.append(f"workers ran on different devices: {self.device}")
-        here = dict(runtime_versions())
+        here = dict(versions())
         for name, version in sorted({v for facts in ran for v in facts.versions}):
             if version != here[name]:
                 notices.append(f"a worker has {name} {version}, this machine {here[name]}")
         return tuple(notices)
+
+
+def _check_version(facts: Facts) -> None:
+    """Refuse workers that may measure otherwise than this machine would."""
+    name = "onnx-affscore"
+    there, here = dict(facts.versions)[name], dict(versions())[name]
+    if there != here:
+        raise ClusterError(
+            f"a worker has {name} {there}, this machine {here}; wanted the same on all of them:"
+            f" install {name}=={here} there"
+        )
 
 
 @final

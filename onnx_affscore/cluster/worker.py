@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, final
 
+from onnx_affscore import __version__
 from onnx_affscore.errors import ModelError
 from onnx_affscore.protocols import SessionPlan
 from onnx_affscore.records import Array
@@ -13,7 +14,9 @@ from onnx_affscore.run.session import Session, runtime_versions
 from onnx_affscore.run.starting import start_device
 from onnx_affscore.score.threads import cores, shared_cores
 
-__all__ = ["Facts", "ShippedModel", "call_alone", "describe", "run_model"]
+__all__ = ["Facts", "ShippedModel", "call_alone", "describe", "run_model", "versions"]
+
+_PACKAGE: Final = {"onnx-affscore": __version__}
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -67,12 +70,16 @@ class ShippedModel:
             folder=plan.folder,
             threads=self._threads,
             optimisation=plan.optimisation,
-            in_order=plan.in_order,
+            early=plan.early,
             custom_operators=plan.custom_operators,
         )
-        versions = tuple(sorted(runtime_versions().items()))
         said = (*notices, *session.notices)
-        return session, Facts(session.device, session.providers, said, versions)
+        return session, Facts(session.device, session.providers, said, versions())
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """Return the versions that decide results, this package's among them."""
+    return tuple(sorted((_PACKAGE | runtime_versions()).items()))
 
 
 def _check_visible(plan: SessionPlan) -> None:

@@ -14,7 +14,7 @@ import pytest
 from onnx_affscore import signature
 from onnx_affscore.cluster.crew import Crew, Held
 from onnx_affscore.cluster.engine import ClusterEngine, RemoteModel
-from onnx_affscore.cluster.worker import Facts, ShippedModel
+from onnx_affscore.cluster.worker import Facts, ShippedModel, versions
 from onnx_affscore.errors import (
     AffscoreError,
     ClusterError,
@@ -26,7 +26,6 @@ from onnx_affscore.errors import (
 )
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import SessionPlan
-from onnx_affscore.run.session import runtime_versions
 from onnx_affscore.run.starting import built_and_started
 from tests.builder import Builder
 from tests.cluster.machines import Machines
@@ -167,7 +166,7 @@ class _Answers:
 
 
 def test_workers_that_are_not_alike_are_told() -> None:
-    here = tuple(sorted(runtime_versions().items()))
+    here = versions()
     other = tuple((name, "0.1" if name == "numpy" else version) for name, version in here)
     crew = _Answers(
         Facts("cpu", ("CPU",), ("slow",), here), Facts("cuda", ("CUDA", "CPU"), ("slow",), other)
@@ -183,6 +182,14 @@ def test_workers_that_are_not_alike_are_told() -> None:
         "workers ran on different devices: cpu, cuda",
         f"a worker has numpy 0.1, this machine {dict(here)['numpy']}",
     )
+
+
+def test_a_worker_with_another_version_of_the_package_is_refused() -> None:
+    there = tuple((n, "0.0.1" if n == "onnx-affscore" else v) for n, v in versions())
+    crew = _Answers(Facts("cpu", ("CPU",), (), there))
+    model = RemoteModel(cast("Crew", crew), cast("ShippedModel", None))
+    with pytest.raises(ClusterError, match=r"a worker has onnx-affscore 0\.0\.1, this machine"):
+        model.run([], {})
 
 
 @pytest.mark.parametrize("address", ["nonsense://somewhere:1", "tcp://host:port", ""])

@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, str] = {
     "scoring": "tools.benchmarks.scoring",
     "endtoend": "tools.benchmarks.endtoend",
     "startup": "tools.benchmarks.startup",
+    "cluster": "tools.benchmarks.cluster",
 }
 PAGE = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
