@@ -54,7 +54,7 @@ class LocalEngine:
             folder=plan.folder,
             threads=self._options.threads,
             optimisation=plan.optimisation,
-            in_order=plan.in_order,
+            early=plan.early,
             custom_operators=plan.custom_operators,
         )
 

@@ -1,6 +1,7 @@
 """One model on its way to a signature: the steps that ``score`` and ``instrument`` share."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import final
 
@@ -67,7 +68,7 @@ class Measurement:
         return open_source(data, self.hints, samples=self.options.samples, seed=self.options.seed)
 
     def session(
-        self, proto: onnx.ModelProto, *, optimisation: str = "all", in_order: bool = False
+        self, proto: onnx.ModelProto, *, optimisation: str = "all", early: Sequence[str] = ()
     ) -> OpenModel:
         """Open a model on the device of the options, wherever the engine has it."""
         return self.engine.open(
@@ -76,10 +77,19 @@ class Measurement:
                 folder=self.model.folder,
                 external=external_files(proto, self.model.folder),
                 optimisation=optimisation,
-                in_order=in_order,
+                early=tuple(early),
                 custom_operators=self.options.custom_operators,
             )
         )
+
+    def tapped_session(self, tapped: Instrumented) -> OpenModel:
+        """Open a model with taps, which run right behind what they read.
+
+        Lean taps fit the layouts of the runtime's highest level; others would have every tensor
+        converted back, all of them kept until the end of the run.
+        """
+        level = "all" if tapped.lean else "extended"
+        return self.session(tapped.proto, optimisation=level, early=tapped.fetches)
 
     def probe(self, source: DataSource, located: Located) -> tuple[DataSource, Probe]:
         """Run the model on a sample or two to learn shapes, types and what the batch does."""

@@ -78,7 +78,7 @@ def footprints(m: Measurement, source: DataSource, tapped: Instrumented) -> dict
     batch = first(source.batches(m.fixed_batch or 1), m.fixed_batch or 1)
     if batch is None:  # fewer samples than the model takes: they fit if it does
         return {}
-    fetched = m.session(tapped.proto, in_order=True).run(tapped.fetches, batch.feeds)
+    fetched = m.tapped_session(tapped).run(tapped.fetches, batch.feeds)
     found: dict[str, Footprint] = {}
     for (name, quantity), tap in tapped.taps.items():
         before = found.get(name, Footprint())

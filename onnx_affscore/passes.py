@@ -51,9 +51,7 @@ def run_pass(
     if first is None:
         raise DataError("the data hold no sample; give at least one")
     fixed = m.fixed_batch is not None
-    halving = Halving(
-        lambda: m.session(tapped.proto, in_order=True), size, hints=m.hints, fixed=fixed
-    )
+    halving = Halving(lambda: m.tapped_session(tapped), size, hints=m.hints, fixed=fixed)
 
     def attempt(batch: Batch) -> tuple[Batch, dict[str, Array]]:
         feed = padded(batch, size, m.hints) if fixed else batch

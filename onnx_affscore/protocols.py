@@ -47,14 +47,15 @@ class SessionPlan:
     """All that it takes to open a model anywhere.
 
     ``model`` is the serialised protocol buffer, ``external`` the files with its external data,
-    relative to ``folder``, and their sizes in bytes.
+    relative to ``folder``, and their sizes in bytes. ``early`` are outputs that are to be computed
+    as soon as they can be.
     """
 
     model: bytes
     folder: Path
     external: Mapping[str, int]
     optimisation: str = "all"
-    in_order: bool = False
+    early: tuple[str, ...] = ()
     custom_operators: tuple[str, ...] = ()
 
 

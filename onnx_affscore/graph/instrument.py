@@ -34,12 +34,13 @@ class Instrumented:
 
     Quantities: ``features`` (rows by columns), ``square`` (mean square of each sample's
     elements) and ``sparsity`` (share of them within 1e-3 of zero). ``combined`` are those that
-    are made from the rows of others.
+    are made from the rows of others. ``lean`` taps hardly slow the model down.
     """
 
     proto: onnx.ModelProto
     taps: Mapping[TapKey, Tap]
     combined: Mapping[TapKey, Combined]
+    lean: bool = False
 
     @property
     def fetches(self) -> tuple[str, ...]:
@@ -245,7 +246,7 @@ class _Work:
         for output, rank in fetched.items():
             self.lifter.lift(output, (), element=int(onnx.TensorProto.FLOAT), rank=rank)
         taps = {key: self.bundles.tap(tap) for key, tap in self.taps.items()}
-        return Instrumented(self.proto, taps, self.combined)
+        return Instrumented(self.proto, taps, self.combined, self.writer.lean)
 
 
 def _quantity(source: Source) -> str:

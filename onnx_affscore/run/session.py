@@ -1,9 +1,11 @@
 """ONNX Runtime sessions: opened strictly, run with named outputs, errors in our own words."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, final
 
 import numpy as np
@@ -12,12 +14,14 @@ import onnxruntime as ort
 
 from onnx_affscore.errors import AllocationError, RunError
 from onnx_affscore.records import Array
+from onnx_affscore.run.ordering import move_forward
 from onnx_affscore.run.providers import CPU, Device, check_assignment
 
 __all__ = ["Session", "runtime_versions"]
 
 _LEVELS = {
     "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
     "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     "disabled": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
@@ -32,6 +36,7 @@ _OUT_OF_MEMORY = re.compile(
     re.IGNORECASE,
 )
 _FATAL = 4
+_BY_DEPTH, _IN_ORDER = ort.ExecutionOrder.DEFAULT, ort.ExecutionOrder.PRIORITY_BASED
 
 
 def runtime_versions() -> dict[str, str]:
@@ -62,10 +67,9 @@ def translated(action: str) -> Iterator[None]:
 class Session:
     """A model that can be run: ``run(names, feeds)`` returns arrays by name.
 
-    ``model`` may be serialised already. ``folder`` is where external data lie. ``in_order`` runs
-    nodes in the order of the file as far as possible, so that a tap reads its tensor while that is
-    still in a cache, and frees it.
-    ``notices`` say where the device is not what was asked.
+    ``model`` may be serialised already. ``folder`` is where external data lie. ``early`` are
+    outputs that are computed as soon as what they read is there, so that a tap finds its tensor in
+    a cache, and frees it. ``notices`` say where the device is not what was asked.
     """
 
     def __init__(
@@ -76,28 +80,17 @@ class Session:
         folder: Path,
         threads: int = 0,
         optimisation: str = "all",
-        in_order: bool = False,
+        early: Collection[str] = (),
         custom_operators: Sequence[str] = (),
     ) -> None:
-        options = ort.SessionOptions()
-        if in_order:
-            options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
-        options.graph_optimization_level = _LEVELS[optimisation]
-        options.intra_op_num_threads = threads
-        options.log_severity_level = _FATAL
-        options.add_session_config_entry(
-            "session.model_external_initializers_file_folder_path", str(folder)
-        )
-        if device.wanted != CPU:
-            options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        content = model if isinstance(model, bytes) else model.SerializeToString()
+        start = partial(_start, device=device, threads=threads, custom_operators=custom_operators)
         with translated("cannot load the model"):
-            for library in custom_operators:
-                options.register_custom_ops_library(library)
-            self._session = ort.InferenceSession(
-                model if isinstance(model, bytes) else model.SerializeToString(),
-                options,
-                providers=_plain(device.providers),
-            )
+            if early and optimisation == "all" and device.wanted == CPU:
+                self._session = _reordered(content, start, folder, early)
+            else:
+                order = _IN_ORDER if early else _BY_DEPTH
+                self._session = start(content, folder, optimisation=optimisation, order=order)
         self.providers = tuple(self._session.get_providers())
         self.notices = check_assignment(device, self.providers, self._assignment(device))
         self.outputs = tuple(o.name for o in self._session.get_outputs())
@@ -131,6 +124,57 @@ class Session:
             for group in self._session.get_provider_graph_assignment_info()
             for node in group.get_nodes()
         ]
+
+
+def _start(
+    content: bytes,
+    folder: Path,
+    *,
+    device: Device,
+    threads: int,
+    custom_operators: Sequence[str],
+    optimisation: str,
+    order: ort.ExecutionOrder,
+    saved: Path | None = None,
+) -> ort.InferenceSession:
+    """Start a session; ``saved`` is where it writes the optimised model, weights beside it."""
+    options = ort.SessionOptions()
+    options.execution_order = order
+    options.graph_optimization_level = _LEVELS[optimisation]
+    options.intra_op_num_threads = threads
+    options.log_severity_level = _FATAL
+    entries = {"session.model_external_initializers_file_folder_path": str(folder)}
+    if device.wanted != CPU:
+        entries["session.record_ep_graph_assignment_info"] = "1"
+    if saved is not None:
+        options.optimized_model_filepath = str(saved)
+        entries["session.optimized_model_external_initializers_file_name"] = "weights"
+        entries["session.optimized_model_external_initializers_min_size_in_bytes"] = "1024"
+    for key, value in entries.items():
+        options.add_session_config_entry(key, value)
+    for library in custom_operators:
+        options.register_custom_ops_library(library)
+    return ort.InferenceSession(content, options, providers=_plain(device.providers))
+
+
+def _reordered(
+    content: bytes, start: Callable[..., ort.InferenceSession], folder: Path, early: Collection[str]
+) -> ort.InferenceSession:
+    """Start a session on the optimised graph with the nodes of some outputs moved forward.
+
+    ONNX Runtime maps the weights of the saved graph: its files may go once it has started. Where
+    they cannot be written the graph runs in the runtime's own order.
+    """
+    try:
+        with TemporaryDirectory(prefix="onnx-affscore-", ignore_cleanup_errors=True) as name:
+            saved = Path(name) / "optimised.onnx"
+            start(content, folder, optimisation="all", order=_BY_DEPTH, saved=saved)
+            optimised = onnx.load(saved, load_external_data=False)
+            move_forward(optimised.graph, early)
+            ordered = optimised.SerializeToString()
+            return start(ordered, saved.parent, optimisation="disabled", order=_IN_ORDER)
+    except Exception:  # noqa: BLE001 - a full disk is an error of ONNX Runtime's own kind
+        return start(content, folder, optimisation="all", order=_IN_ORDER)
 
 
 def _plain(providers: Sequence[str | tuple[str, Mapping[str, Any]]]) -> list[Any]:

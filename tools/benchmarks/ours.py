@@ -43,7 +43,7 @@ class Ours:
         self._layouts = resolved.layouts
         lean = plan_lean(measurement.prepared, resolved.sites, self._layouts, pool="mean")
         tapped = measurement.instrumented(located, resolved, None if sparsity else lean)
-        self._session = measurement.session(tapped.proto, in_order=True)
+        self._session = measurement.tapped_session(tapped)
         self._tapped = replace(tapped, proto=onnx.ModelProto())  # the session has its own copy
         self._sites = [site for site in resolved.sites if site.unscored is None]
         self._hints = measurement.hints
