@@ -7,14 +7,28 @@ from typing import Any, TypeVar, final
 
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import SessionPlan
+from onnx_affscore.run.providers import Device
 from onnx_affscore.run.session import Session
 from onnx_affscore.run.starting import start_device
 from onnx_affscore.score.threads import shared_cores
 
-__all__ = ["LocalEngine"]
+__all__ = ["LocalEngine", "open_session"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def open_session(plan: SessionPlan, device: Device, *, threads: int) -> Session:
+    """Open a session as planned, in this process."""
+    return Session(
+        plan.model,
+        device,
+        folder=plan.folder,
+        threads=threads,
+        optimisation=plan.optimisation,
+        early=plan.early,
+        custom_operators=plan.custom_operators,
+    )
 
 
 @final
@@ -48,15 +62,7 @@ class LocalEngine:
 
     def open(self, plan: SessionPlan) -> Session:
         """Open a session on the device."""
-        return Session(
-            plan.model,
-            self._device,
-            folder=plan.folder,
-            threads=self._options.threads,
-            optimisation=plan.optimisation,
-            early=plan.early,
-            custom_operators=plan.custom_operators,
-        )
+        return open_session(plan, self._device, threads=self._options.threads)
 
     def each_batch(self, work: Callable[[T], R], batches: Iterable[T]) -> Iterator[R]:
         """Work on one batch after the other: ONNX Runtime has threads of its own."""

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar, final
 
 from onnx_affscore import __version__
 from onnx_affscore.errors import ModelError
+from onnx_affscore.local import open_session
 from onnx_affscore.protocols import SessionPlan
 from onnx_affscore.records import Array
 from onnx_affscore.run.session import Session, runtime_versions
@@ -64,15 +65,7 @@ class ShippedModel:
         plan = self._plan
         device, notices = start_device(self._device)
         _check_visible(plan)
-        session = Session(
-            plan.model,
-            device,
-            folder=plan.folder,
-            threads=self._threads,
-            optimisation=plan.optimisation,
-            early=plan.early,
-            custom_operators=plan.custom_operators,
-        )
+        session = open_session(plan, device, threads=self._threads)
         said = (*notices, *session.notices)
         return session, Facts(session.device, session.providers, said, versions())
 
