@@ -10,7 +10,7 @@ from onnx_affscore.protocols import SessionPlan
 from onnx_affscore.run.providers import Device
 from onnx_affscore.run.session import Session
 from onnx_affscore.run.starting import start_device
-from onnx_affscore.score.threads import shared_cores
+from onnx_affscore.threads import shared_cores
 
 __all__ = ["LocalEngine", "open_session"]
 

@@ -19,6 +19,7 @@ SIBLINGS = ("graph", "run", "data", "score", "report")
 # Files outside graph/ that may import onnx, each with its reason.
 _IMPORT_ONNX = {
     "data/test_set.py": "reads the tensors of .pb files; inside functions, where one is opened",
+    "run/ordering.py": "moves the nodes of a graph that the runtime has optimised",
     "run/session.py": "hands a model's protocol buffer to the runtime and records onnx's version",
     "run/starting.py": "builds the one-node model that shows whether a device starts",
     "measurement.py": "names the type of the model that it hands from graph/ to run/",

@@ -13,7 +13,7 @@ from onnx_affscore.protocols import SessionPlan
 from onnx_affscore.records import Array
 from onnx_affscore.run.session import Session, runtime_versions
 from onnx_affscore.run.starting import start_device
-from onnx_affscore.score.threads import cores, shared_cores
+from onnx_affscore.threads import cores, shared_cores
 
 __all__ = ["Facts", "ShippedModel", "call_alone", "describe", "run_model", "versions"]
 

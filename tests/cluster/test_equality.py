@@ -10,7 +10,7 @@ from onnx_affscore import Signature, signature
 from onnx_affscore.cluster.engine import RemoteModel
 from onnx_affscore.errors import AllocationError
 from onnx_affscore.records import Array
-from onnx_affscore.score.threads import cores
+from onnx_affscore.threads import cores
 from tests.cluster.machines import Machines
 
 MODELS = Path(__file__).parents[2] / "models"
