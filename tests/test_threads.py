@@ -9,8 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from onnx_affscore.records import PairedSample
 from onnx_affscore.score import score_sample
 from onnx_affscore.threads import cores, shared_cores
-
-from .oracles import EPS32, paired
+from tests.score.oracles import EPS32, paired
 
 
 def blas_threads() -> list[int]:
