@@ -88,7 +88,7 @@ def instrumented(
     :class:`onnx_affscore.options.Options`.
     """
     chosen = Options(selection=Selection(roles=parse_roles(roles)), **options)
-    measurement = Measurement(model, chosen)
+    measurement = Measurement(model, chosen, whole=True)
     located = measurement.located()
     source, probed = measurement.probe(measurement.source(data), located)
     tapped = measurement.instrumented(located, measurement.resolved(located, source, probed))

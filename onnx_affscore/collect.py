@@ -59,7 +59,8 @@ class FeatureStore:
             rows = tap.read({name: fetched[name] for name in tap.fetches}, samples)
             if not rows.size:
                 continue  # a branch that this batch did not take
-            rows = rows[: kept * (rows.shape[0] // samples)]
+            # Copied: a fetched array keeps alive all memory of the session that it came from.
+            rows = rows[: kept * (rows.shape[0] // samples)].copy()
             if key in self._rows:
                 self._rows[key].append(rows.astype(self._types[key[0]], copy=False))
             if key in self._parts:

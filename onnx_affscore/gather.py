@@ -32,7 +32,7 @@ __all__ = ["CENSUS", "Gathered", "gather", "paired"]
 CENSUS: Final = 64
 """Samples of the census. The noise floor needs their root mean square to a few per cent only."""
 
-CENSUS_BATCH: Final = 16
+CENSUS_BATCH: Final = 8
 """Samples that the census runs together; a divisor, so that batch sizes do not change its data."""
 
 ALLOWED_ROUNDINGS: Final = 4096

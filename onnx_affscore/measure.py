@@ -44,7 +44,12 @@ def measure(
     options = options or Options()
     start = time.perf_counter()
     with open_engine(options) as engine:
-        return _measured(Measurement(model_path, options, engine), data, progress, start=start)
+        return _measured(
+            Measurement(model_path, options, engine, whole=options.cluster is not None),
+            data,
+            progress,
+            start=start,
+        )
 
 
 def _measured(m: Measurement, data: Data, progress: Progress | None, *, start: float) -> Signature:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import final
 
 import onnx
@@ -19,6 +20,7 @@ from onnx_affscore.graph.model import external_files, load
 from onnx_affscore.graph.prepare import find_activations
 from onnx_affscore.graph.resolve import Resolved, resolve
 from onnx_affscore.graph.tapping import QUANTITIES, SPARSITY
+from onnx_affscore.graph.weights import set_aside
 from onnx_affscore.local import LocalEngine
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import DataSource, Engine, OpenModel, SessionPlan
@@ -39,15 +41,24 @@ class Measurement:
     Without ``engine`` that is this machine.
 
     ``prepared`` is the model that is tapped: once its sites are located, the loaded one with
-    whatever hides an activation opened up.
+    whatever hides an activation opened up. ``whole`` keeps all weights in the message, so that it
+    can be written to a file or sent to another machine.
     """
 
     def __init__(
-        self, model_path: str | Path, options: Options, engine: Engine | None = None
+        self,
+        model_path: str | Path,
+        options: Options,
+        engine: Engine | None = None,
+        *,
+        whole: bool = False,
     ) -> None:
         self.options = options
         self.engine = LocalEngine(options) if engine is None else engine
         self.model = load(model_path)
+        if not whole:
+            self._aside = TemporaryDirectory(prefix="onnx-affscore-", ignore_cleanup_errors=True)
+            self.model = set_aside(self.model, Path(self._aside.name))
         self.prepared = self.model
         self.hints = input_hints(self.model.proto)
         self.warnings = list(self.engine.notices)

@@ -1,0 +1,42 @@
+"""Rows are copied out of the runtime's memory, and combined many samples at a time."""
+
+import numpy as np
+import onnx
+
+from onnx_affscore.collect import CHUNK, FeatureStore
+from onnx_affscore.graph.instrument import Instrumented
+from onnx_affscore.records import Array, Combined, Tap, TensorLayout
+
+LAYOUT = TensorLayout("float32", 2, 0, 1)
+
+
+def test_a_stored_row_is_no_view_of_what_was_fetched() -> None:
+    tap = Tap("a", ("a",), lambda fetched, samples: fetched["a"])
+    store = FeatureStore(
+        Instrumented(onnx.ModelProto(), {("a", "features"): tap}, {}), {"a": LAYOUT}
+    )
+    fetched: dict[str, Array] = {"a": np.ones((3, 2), np.float32)}
+    store.add(fetched, samples=3, kept=2)
+    fetched["a"][:] = 7.0
+    np.testing.assert_array_equal(store.rows(("a", "features")), np.ones((2, 2)))
+
+
+def test_combined_rows_are_those_of_all_samples_in_order() -> None:
+    sizes: list[int] = []
+
+    def doubled(rows: dict[tuple[str, str], Array]) -> Array:
+        sizes.append(len(rows["a", "features"]))
+        return 2 * rows["a", "features"]
+
+    tap = Tap("a", ("a",), lambda fetched, samples: fetched["a"])
+    made = Combined((("a", "features"),), doubled)  # type: ignore[arg-type]
+    tapped = Instrumented(onnx.ModelProto(), {("a", "features"): tap}, {("b", "features"): made})
+    store = FeatureStore(tapped, {"b": LAYOUT})
+    values = np.arange(2.0 * (CHUNK + 50), dtype=np.float32).reshape(-1, 2)
+    for start in range(0, len(values), 30):
+        part = values[start : start + 30]
+        store.add({"a": part}, samples=len(part), kept=len(part))
+    store.finish()
+    np.testing.assert_array_equal(store.rows(("b", "features")), 2 * values)
+    assert len(sizes) == 2
+    assert ("a", "features") not in store
