@@ -28,22 +28,32 @@ BLOCK_ROWS: Final = 64
 class Costs:
     r"""The costs ``c_ij = |s_i - t_j|²`` of moving row i of the source to row j of the target.
 
-    They come as one matrix product, ``[-2 s_i, |s_i|², 1] · [t_j, 1, |t_j|²]``, so that offsets of
-    rows and columns (dual potentials) cost nothing more. Nothing of the size of all pairs is kept.
+    They come as one matrix product, ``[-2 s_i, u_i, 1] · [t_j, 1, v_j]``, in which ``u_i`` is
+    ``|s_i|²`` plus an offset of the row (a dual potential) and ``v_j`` that of the column. Nothing
+    of the size of all pairs is kept, and the factors are formed when a product is asked for.
     """
 
     source: FloatArray
     target: FloatArray
-    left: FloatArray
-    right: FloatArray
+    row_terms: FloatArray
+    column_terms: FloatArray
 
     @classmethod
     def between(cls, source: FloatArray, target: FloatArray) -> Self:
         """Costs between two samples with equally many rows and coordinates, (n, k) each."""
-        one = np.ones((len(source), 1))
-        left = np.hstack([-2.0 * source, squares(source)[:, None], one])
-        right = np.hstack([target, one, squares(target)[:, None]])
-        return cls(source, target, left, right)
+        return cls(source, target, squares(source), squares(target))
+
+    @cached_property
+    def left(self) -> FloatArray:
+        """The left factor of the product, (n, k + 2)."""
+        ones = np.ones((len(self.source), 1))
+        return np.hstack([-2.0 * self.source, self.row_terms[:, None], ones])
+
+    @cached_property
+    def right(self) -> FloatArray:
+        """The right factor of the product, transposed, (n, k + 2)."""
+        ones = np.ones((len(self.target), 1))
+        return np.hstack([self.target, ones, self.column_terms[:, None]])
 
     def __len__(self) -> int:
         """Rows of the source."""
@@ -55,7 +65,7 @@ class Costs:
         if not len(self):
             return 0.0
         largest = max(float(squares(self.source).max()), float(squares(self.target).max()))
-        return 4.0 * EPS * float(np.sqrt(self.left.shape[1])) * largest
+        return 4.0 * EPS * float(np.sqrt(self.source.shape[1] + 2)) * largest
 
     def at(self, rows: Indices, columns: Indices) -> FloatArray:
         """Costs of single pairs, from differences: small distances keep their digits."""
@@ -68,19 +78,21 @@ class Costs:
     def selected(self, rows: Indices, columns: Indices) -> Self:
         """The costs of some rows and columns, offsets included."""
         return type(self)(
-            self.source[rows], self.target[columns], self.left[rows], self.right[columns]
+            self.source[rows],
+            self.target[columns],
+            self.row_terms[rows],
+            self.column_terms[columns],
         )
 
     def shifted(self, rows: FloatArray, columns: FloatArray) -> Self:
         """The costs plus an offset for each row and each column, in :meth:`blocks` alone."""
-        left, right = self.left.copy(), self.right.copy()
-        left[:, -2] += rows
-        right[:, -1] += columns
-        return replace(self, left=left, right=right)
+        return replace(
+            self, row_terms=self.row_terms + rows, column_terms=self.column_terms + columns
+        )
 
     def blocks(self) -> Iterator[tuple[slice, FloatArray]]:
         """All costs, a block of rows at a time; a block is valid until the next is asked for."""
-        n, width = len(self.left), len(self.right)
+        n, width = len(self.source), len(self.target)
         height = max(BLOCK_ROWS, BLOCK_ELEMENTS // max(width, 1))
         room = np.empty((min(height, n), width))
         for start in range(0, n, height):

@@ -103,7 +103,7 @@ def _shorter(
     slack: Costs, *, below: float, room: float
 ) -> tuple[Indices, Indices, FloatArray] | None:
     """Rows and columns of the costs below a bound, and those costs; None for more than ``room``."""
-    width = len(slack.right)
+    width = len(slack.target)
     found = []
     for part, block in slack.blocks():
         flat = np.flatnonzero(block < below)

@@ -10,6 +10,7 @@ from onnx_affscore.records import FloatArray
 from onnx_affscore.score.auction import Auctioned, auction
 from onnx_affscore.score.costs import Costs, Indices
 from onnx_affscore.score.exchange import Exchanged, exchange
+from onnx_affscore.score.nearest import pairs_are_nearest
 
 __all__ = ["assigned", "auctioned", "lower_bound", "paired"]
 
@@ -64,9 +65,14 @@ WORK: Final = 5.0e9
 
 
 def paired(costs: Costs) -> Exchanged | None:
-    """Row i with row i, or nearly so: proved and improved by exchanges alone; else None."""
+    """Row i with row i, or nearly so: proved and improved by exchanges alone; else None.
+
+    Where every row is nearest to its own, the potentials 0 are proof, and no costs are formed.
+    """
     n = len(costs)
     identity = np.arange(n)
+    if pairs_are_nearest(costs.source, costs.target):
+        return Exchanged(identity, np.zeros(n), optimal=True)
     own = costs.at(identity, identity)
     found = exchange(
         costs,

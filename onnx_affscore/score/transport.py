@@ -18,6 +18,11 @@ from onnx_affscore.score.plan import assigned, auctioned, lower_bound, paired
 __all__ = ["SOLVERS", "Transport", "squared_w2"]
 
 
+NEAR_ONE: Final = 32
+"""Samples whose largest number lies between 2^-32 and 2^32 are not rescaled: their squares, and
+sums of many, stay well within the exponents of single precision, which the auction computes in."""
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Transport:
@@ -78,7 +83,10 @@ def squared_w2(source: FloatArray, target: FloatArray) -> Transport:
     0.0
     """
     exponent = _exponent(source, target)
-    source, target = np.ldexp(source, -exponent), np.ldexp(target, -exponent)
+    if abs(exponent) > NEAR_ONE:
+        source, target = np.ldexp(source, -exponent), np.ldexp(target, -exponent)
+    else:
+        exponent = 0
     found = _sorted(source, target) if source.shape[1] <= 1 else _solved(source, target)
     return replace(
         found,
@@ -100,8 +108,9 @@ def _solved(source: FloatArray, target: FloatArray) -> Transport:
     costs = Costs.between(source, target)
     answers = ((name, solver(costs)) for name, solver in SOLVERS.items())
     name, found = next((name, found) for name, found in answers if found is not None)
-    own = costs.mean(np.arange(len(costs)))
-    cost = min(costs.mean(found.columns), own)
+    own = float(squares(costs.source - costs.target).mean())
+    moved = bool((found.columns != np.arange(len(costs))).any())
+    cost = min(costs.mean(found.columns), own) if moved else own
     if found.optimal:
         return Transport(cost, cost, name, "dual potentials", own <= cost + costs.tolerance)
     bound = min(cost, max(0.0, lower_bound(costs, found.prices)))
@@ -110,5 +119,5 @@ def _solved(source: FloatArray, target: FloatArray) -> Transport:
 
 def _exponent(source: FloatArray, target: FloatArray) -> int:
     """Power of two that brings the samples to a size of one, so that no square leaves the range."""
-    largest = max(np.abs(rows).max(initial=0.0) for rows in (source, target))
+    largest = max(max(rows.max(initial=0.0), -rows.min(initial=0.0)) for rows in (source, target))
     return int(np.frexp(largest)[1])

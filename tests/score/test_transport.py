@@ -116,6 +116,21 @@ def test_a_pairing_that_is_optimal_needs_no_assignment(
     assert found.cost == pytest.approx(np.mean(np.sum((source - target) ** 2, axis=1)))
 
 
+def test_rows_that_are_nearest_to_their_own_need_no_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def formed(_: costs.Costs) -> None:
+        raise AssertionError("costs were formed")
+
+    source = rows(0, 400, 20)
+    target = source + 0.01 * rows(1, 400, 20)
+    monkeypatch.setattr(costs.Costs, "blocks", formed)
+    found = squared_w2(source, target)
+    assert (found.solver, found.certificate, found.paired) == ("identity", "dual potentials", True)
+    swapped = target.copy()
+    swapped[[398, 399]] = swapped[[399, 398]]  # the tooth: two rows are nearest to each other's
+    with pytest.raises(AssertionError, match="costs were formed"):
+        squared_w2(source, swapped)
+
+
 def test_a_pairing_that_is_nearly_optimal_is_improved() -> None:
     source = rows(0, 400, 10)
     target = np.tanh(source)
