@@ -1,9 +1,11 @@
 """One model on its way to a signature: the steps that ``score`` and ``instrument`` share."""
 
 import re
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import final
 
 import onnx
@@ -57,8 +59,9 @@ class Measurement:
         self.engine = LocalEngine(options) if engine is None else engine
         self.model = load(model_path)
         if not whole:
-            self._aside = TemporaryDirectory(prefix="onnx-affscore-", ignore_cleanup_errors=True)
-            self.model = set_aside(self.model, Path(self._aside.name))
+            aside = mkdtemp(prefix="onnx-affscore-")
+            weakref.finalize(self, rmtree, aside, ignore_errors=True)
+            self.model = set_aside(self.model, Path(aside))
         self.prepared = self.model
         self.hints = input_hints(self.model.proto)
         self.warnings = list(self.engine.notices)

@@ -38,7 +38,9 @@ class Source:
     """A tensor that is pooled in the graph: as a whole, in patches, or with weights of its own.
 
     ``patch``: means of patches in the corners of its planes. ``kernel``: instead of the mean, each
-    channel's sum weighted by (channels, 1, plane ...), which ``label`` tells from others.
+    channel's sum weighted by (channels, 1, plane ...). ``visits``: the product of its planes with
+    a matrix (rows, height) from the left and one (columns, width) from the right. ``label`` tells
+    the last two from others.
     """
 
     tensor: str
@@ -46,11 +48,12 @@ class Source:
     patch: Patch | None = None
     label: str | None = None
     kernel: Array | None = field(default=None, compare=False)
+    visits: tuple[Array, Array] | None = field(default=None, compare=False)
 
     @property
     def whole(self) -> bool:
         """Whether it is the pooled tensor itself."""
-        return self.patch is None and self.kernel is None
+        return self.patch is None and self.label is None
 
 
 Values: TypeAlias = Mapping[Source, Array]
@@ -183,6 +186,8 @@ class Commuting:
 
     def _cost(self, source: Source) -> float:
         """Elements that pooling a source reads, its node counted in."""
+        if source.visits is not None:
+            return self._elements(source.tensor) + 2 * _COST_OF_A_NODE
         if source.kernel is not None:
             return _COST_OF_WEIGHTS * self._elements(source.tensor) + _COST_OF_A_NODE
         if source.patch is None:

@@ -22,7 +22,8 @@ def convolution(walk: Commuting, node: onnx.NodeProto, layout: TensorLayout) -> 
 
     A pointwise one commutes as it is. With stride 1 the sums over windows follow from the whole
     plane and its borders. Channel by channel, any stride is a product with one kernel as large as
-    the plane.
+    the plane. On the model's own input, which no runtime keeps in a layout of its own, the sums
+    over windows are products with two small matrices.
     """
     attrs = attributes(node)
     has_bias = len(node.input) > 2 and bool(node.input[2])
@@ -47,6 +48,8 @@ def convolution(walk: Commuting, node: onnx.NodeProto, layout: TensorLayout) -> 
         kernel = mean_kernel(weight, windows)
         source = Source(name, layout, label=node.output[0], kernel=kernel)
         ways.append(Commuted((source,), lambda values: _plus(_flat(values[source]), bias)))
+    if name in walk.view.inputs and len(windows) == 2:
+        ways.append(_by_products(name, node.output[0], layout, weight, bias, windows, groups))
     return min(ways, key=walk.cost, default=None)
 
 
@@ -70,6 +73,21 @@ def _by_patches(
         return _plus(np.asarray(rows), bias)
 
     return Commuted(tuple(kernels), compute)
+
+
+def _by_products(
+    name: str,
+    label: str,
+    layout: TensorLayout,
+    weight: Array,
+    bias: Array | None,
+    windows: Sequence[Window],
+    groups: int,
+) -> Commuted:
+    rows, columns = ((w.visits / w.output).astype(weight.dtype) for w in windows)
+    source = Source(name, layout, label=label, visits=(rows, columns))
+    kernel = _grouped(weight.reshape(len(weight), -1), groups)
+    return Commuted((source,), lambda values: _plus(_product(_flat(values[source]), kernel), bias))
 
 
 def _is_pointwise(attrs: Mapping[str, object], weight: Array) -> bool:

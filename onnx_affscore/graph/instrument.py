@@ -171,12 +171,19 @@ class _Work:
         return key
 
     def _of_planes(self, source: Source) -> Tap:
-        """Pool patches of a tensor's planes, or its planes with weights."""
+        """Pool patches of a tensor's planes, or its planes with weights of one kind or another."""
         nodes: list[onnx.NodeProto] = []
         shape = self.shapes[source.tensor]
         if source.patch is not None:
             output = patch_mean(self.nodes, nodes, source.tensor, source.patch, shape)
             ends = [1 if p == size else 2 for p, size in zip(source.patch, shape[2:], strict=True)]
+        elif source.visits is not None:
+            left, right = source.visits
+            rows = self.nodes.constant(f"rows_{source.label}", left)
+            columns = self.nodes.constant(f"columns_{source.label}", right.T.copy())
+            output = self.nodes.add(nodes, "MatMul", [rows, source.tensor])
+            output = self.nodes.add(nodes, "MatMul", [output, columns])
+            ends = [len(left), len(right)]
         else:
             kernel = self.nodes.constant(f"kernel_{source.label}", np.asarray(source.kernel))
             inputs = [source.tensor, kernel]

@@ -131,6 +131,27 @@ def test_means_behind_convolutions_come_from_windows_of_their_input(
     check(g, images(8, *sizes), tmp_path, elsewhere=2)
 
 
+@pytest.mark.usefixtures("nodes_are_free")
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"strides": [2, 2], "pads": [1, 1, 1, 1]},
+        {"strides": [3, 2], "pads": [0, 2, 1, 0], "dilations": [1, 2]},
+        {"strides": [2, 2], "auto_pad": "SAME_UPPER", "group": 4},
+    ],
+)
+def test_means_behind_the_first_convolution_are_products_with_the_input(
+    attributes: dict[str, Any], tmp_path: Path
+) -> None:
+    g = Builder()
+    weight = g.tensor(weights(64, 8 // attributes.get("group", 1), 3, 3))
+    first = g.op("Conv", g.input(["n", 8, 19, 20]), weight, g.tensor(weights(64)), **attributes)
+    g.output(g.op("Flatten", g.op("Relu", first)), ["n", None])
+    lean = check(g, images(8, 19, 20), tmp_path, elsewhere=1)
+    ((source,),) = (way.sources for way in lean.ways.values())
+    assert source.visits is not None
+
+
 Change = Callable[[Builder, str, str], str]
 BETWEEN: dict[str, Change] = {
     "Add": lambda g, x, skip: g.op("Add", x, skip),
@@ -185,7 +206,8 @@ def test_every_rule_is_tried() -> None:
 
 
 def strided(g: Builder, x: str) -> str:
-    return g.op("Conv", x, g.tensor(weights(12, 8, 3, 3)), strides=[2, 2])
+    inner = g.op("MaxPool", x, kernel_shape=[1, 1])
+    return g.op("Conv", inner, g.tensor(weights(12, 8, 3, 3)), strides=[2, 2])
 
 
 def trained(g: Builder, x: str) -> str:
