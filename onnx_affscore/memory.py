@@ -65,8 +65,7 @@ def allot(
         everything = _fetched(taken.values())
         size = max(1, min(size, int(half // max(everything, 1.0))))
     sites = [s for s in resolved.sites if s.unscored is None]
-    for site in sites:
-        _check_fits(site, taken, m, source.count, size=size)
+    _check_fits(sites, taken, m, source.count, size=size)
     groups = grouped(sites, taken, size=size, most=half)
     if len(groups) <= 1:
         return Allotment((resolved,), size, half)
@@ -120,34 +119,40 @@ def _fetched(footprints: Iterable[Footprint]) -> float:
 
 
 def _check_fits(
-    site: ActivationSite,
+    sites: Sequence[ActivationSite],
     taken: Mapping[str, Footprint],
     m: Measurement,
     samples: int | None,
     *,
     size: int,
 ) -> None:
-    """Raise where a site's batch, or the features of as many sites as are scored together, do not.
+    """Raise where the widest site's batch, or its features ``jobs`` times, do not fit.
 
     Where the number of samples is not known, only the batch is looked at.
     """
     jobs, limit = m.options.jobs, m.options.memory_limit or 0
-    sides = [taken[name].scored for name in (site.input, site.output) if name in taken]
-    scored = (samples or 0) * sum(sides) * jobs
-    batch = size * _of(taken, [site])
-    needed = 2 * max(scored, batch)
-    if needed <= limit:
+
+    def scored(site: ActivationSite) -> float:
+        sides = (taken[name].scored for name in (site.input, site.output) if name in taken)
+        return (samples or 0) * jobs * sum(sides)
+
+    def together(site: ActivationSite) -> float:
+        return size * _of(taken, [site])
+
+    widest = max(sites, key=lambda site: max(scored(site), together(site)), default=None)
+    if widest is None or 2 * max(scored(widest), together(widest)) <= limit:
         return
-    if scored >= batch:
+    if scored(widest) >= together(widest):
         what = f"its features, {samples} samples in double precision"
         what += f", for each of --jobs {jobs}" if jobs > 1 else ""
         cure = "take fewer --samples" + (" or --jobs" if jobs > 1 else "")
     else:
         what, cure = f"a batch of {size} samples there", "choose a smaller --batch-size"
+    needed = max(scored(widest), together(widest))
     raise StorageError(
-        f"--memory-limit {in_words(limit)} is too low for the activation {site.name!r}: {what},"
-        f" may take half of it and need {in_words(needed / 2)}; wanted a limit of at least"
-        f" {in_words(needed)}, or {cure}"
+        f"--memory-limit {in_words(limit)} is too low for the activation {widest.name!r}: {what},"
+        f" may take half of it and need {in_words(needed)}; wanted a limit of at least"
+        f" {in_words(2 * needed)}, or {cure}"
     )
 
 
