@@ -22,6 +22,7 @@ from onnx_affscore.records import (
     Signature,
     SiteScore,
 )
+from onnx_affscore.run.providers import device_index
 from onnx_affscore.run.session import runtime_versions
 from onnx_affscore.score import score_sample
 from onnx_affscore.witness import Progress, Witness
@@ -79,7 +80,7 @@ def _measured(m: Measurement, data: Data, progress: Progress | None, *, start: f
             "device": gathered.ran.device,
             "providers": list(gathered.ran.providers),
             "batch_size": gathered.ran.size,
-            "versions": runtime_versions(),
+            "versions": runtime_versions(gathered.ran.device, index=device_index(m.options.device)),
             "seconds": {"inference": ran - ready, "scoring": done - ran, "total": done - start},
             "outputs_verified": witness.verdict is not None and witness.verdict.unchanged,
             "samples_counted": gathered.counted,

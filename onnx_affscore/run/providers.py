@@ -7,7 +7,7 @@ from typing import Any, final
 
 from onnx_affscore.errors import OptionError, ProviderError
 
-__all__ = ["CPU", "CUDA", "Device", "check_assignment", "parse_device"]
+__all__ = ["CPU", "CUDA", "Device", "check_assignment", "device_index", "parse_device"]
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -52,16 +52,21 @@ def parse_device(text: str, available: Sequence[str]) -> Device:
     if text == "auto":
         providers = (_cuda(0), CPU) if CUDA in available else (CPU,)
         return Device("auto", providers, strict=False)
-    match = _CUDA_DEVICE.fullmatch(text)
-    if match is None:
+    if _CUDA_DEVICE.fullmatch(text) is None:
         raise OptionError(f"no device {text!r}; wanted auto, cpu, cuda or cuda:N")
     if CUDA not in available:
         raise ProviderError(
             f"--device {text}: the installed ONNX Runtime has no CUDA provider (it has"
             f" {', '.join(available)}); install onnxruntime-gpu, or use --device auto"
         )
-    index = int(match["number"] or 0)
+    index = device_index(text)
     return Device(text, (_cuda(index), CPU), strict=True, index=index)
+
+
+def device_index(text: str) -> int:
+    """Return N of ``cuda:N``, 0 for other names of devices."""
+    match = _CUDA_DEVICE.fullmatch(text)
+    return int(match["number"] or 0) if match else 0
 
 
 def _cuda(index: int) -> tuple[str, Mapping[str, Any]]:

@@ -14,6 +14,7 @@ import onnxruntime as ort
 
 from onnx_affscore.errors import AllocationError, RunError
 from onnx_affscore.records import Array
+from onnx_affscore.run.gpu import gpu_versions
 from onnx_affscore.run.ordering import move_forward
 from onnx_affscore.run.providers import CPU, Device, check_assignment
 
@@ -39,9 +40,11 @@ _FATAL = 4
 _BY_DEPTH, _IN_ORDER = ort.ExecutionOrder.DEFAULT, ort.ExecutionOrder.PRIORITY_BASED
 
 
-def runtime_versions() -> dict[str, str]:
-    """Return the versions that decide what is computed."""
-    return {"onnxruntime": str(ort.__version__), "onnx": onnx.__version__, "numpy": np.__version__}
+def runtime_versions(device: str = "cpu", *, index: int = 0) -> dict[str, str]:
+    """Return the versions that decide what is computed, on a GPU its own and its driver's too."""
+    versions = {"onnxruntime": str(ort.__version__), "onnx": onnx.__version__}
+    versions["numpy"] = np.__version__
+    return versions if device == "cpu" else versions | gpu_versions(index)
 
 
 @contextmanager
