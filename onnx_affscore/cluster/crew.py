@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, Final, TypeVar, final
 
 import dask
@@ -22,10 +22,25 @@ PATIENCE: Final = 30.0
 """Seconds without any worker until the run is given up: a nanny needs some to start another."""
 
 _CONNECT_SECONDS: Final = 5.0
-_LOOK_SECONDS: Final = 1.0
-_TRANSFER_SECONDS: Final = 120.0
+_LOOK_SECONDS: Final = 1.0  # between two questions to the scheduler, of all threads together
+_TRANSFER_SECONDS: Final = 120.0  # for a result that is done: some MiB, over a slow network
 _LOSSES: Final = 5
-"""How often all copies of a model may be lost before a call is given up."""
+"""How often a call may lose its worker and all copies of a model before it is given up."""
+
+
+def _connected(address: str) -> Client:
+    try:
+        return Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError) as exc:
+        raise ClusterError(
+            f"no scheduler answers at {address} within {_CONNECT_SECONDS:g} s; wanted the"
+            " address that 'dask scheduler' prints, such as tcp://10.0.0.1:8786"
+        ) from exc
+    except ValueError as exc:
+        raise OptionError(
+            f"no address of a cluster: {address!r}; wanted tcp://HOST:PORT, as"
+            " 'dask scheduler' prints it"
+        ) from exc
 
 
 @final
@@ -63,25 +78,14 @@ class Crew:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        # Batches travel within their tasks, so that the scheduler can give them to another worker;
-        # Dask would warn of each.
-        self._settings = dask.config.set(
-            {"distributed.admin.large-graph-warning-threshold": sys.maxsize}
-        )
-        try:
-            self.client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-        except (OSError, TimeoutError) as exc:
-            self._settings.__exit__(None, None, None)
-            raise ClusterError(
-                f"no scheduler answers at {address} within {_CONNECT_SECONDS:g} s; wanted the"
-                " address that 'dask scheduler' prints, such as tcp://10.0.0.1:8786"
-            ) from exc
-        except ValueError as exc:
-            self._settings.__exit__(None, None, None)
-            raise OptionError(
-                f"no address of a cluster: {address!r}; wanted tcp://HOST:PORT, as"
-                " 'dask scheduler' prints it"
-            ) from exc
+        with ExitStack() as undo:
+            # Batches travel within their tasks, so that the scheduler can give them to another
+            # worker; Dask would warn of each.
+            limit = {"distributed.admin.large-graph-warning-threshold": sys.maxsize}
+            undo.enter_context(dask.config.set(limit))
+            self.client = _connected(address)
+            undo.callback(self.client.close)
+            self._undo = undo.pop_all()
         self._under_way: set[Future[Any]] = set()
         self._lock = threading.Lock()
         self._stopped = False
@@ -102,6 +106,7 @@ class Crew:
 
         Any :class:`Held` among the arguments is replaced by its value.
         """
+        last: Exception | None = None
         for _ in range(_LOSSES):
             sent: list[object] = []
             try:
@@ -111,6 +116,7 @@ class Crew:
                 raise
             except CancelledError as exc:
                 self._check_connection(exc)
+                last = exc
                 for argument, future in zip(arguments, sent, strict=False):  # not all may be sent
                     if isinstance(argument, Held):
                         argument.lost(future)
@@ -121,9 +127,10 @@ class Crew:
                         f"one task ended {exc.allowed_failures + 1} worker(s)"
                     ) from exc
                 self._look()
+                last = exc
             except Exception as exc:  # whatever the environment of a worker may raise
                 raise self._failure(f"{type(exc).__name__} on a worker, {exc}") from exc
-        raise self._failure(f"the workers were lost {_LOSSES} times")
+        raise self._failure(f"{_LOSSES} attempts, the last one with {last}") from last
 
     def stop(self) -> None:
         """Cancel whatever is under way, and let nothing else begin."""
@@ -137,8 +144,7 @@ class Crew:
 
     def close(self) -> None:
         """Leave the cluster."""
-        self.client.close()
-        self._settings.__exit__(None, None, None)
+        self._undo.close()
 
     def _result(self, future: "Future[R]") -> R:
         done = threading.Event()

@@ -22,7 +22,7 @@ _ALONE = f"alone, {_WORKERS} threads"
 
 
 def run(settings: Settings) -> list[Row]:
-    """Return rows for each model: alone with one and with two threads, then by the workers.
+    """Return rows for each model: alone with two threads and jobs, then by the workers.
 
     Both have the same cores. The workers have started before; they get the model and open it anew
     in every call.
@@ -47,7 +47,6 @@ def _model(file: Path, address: str, *, samples: int, rounds: int) -> list[Row]:
     data = digits_or_noise(file, samples)
     calls = {
         _ALONE: lambda: signature(file, data, device="cpu", threads=_WORKERS, jobs=_WORKERS),
-        "alone, 1 thread": lambda: signature(file, data, device="cpu", threads=1, jobs=1),
         f"{_WORKERS} workers, 1 thread each": lambda: signature(
             file, data, device="cpu", cluster=address
         ),
