@@ -88,13 +88,12 @@ def test_the_automatic_size_fits_the_budget(tensors: list[tuple[tuple[int, ...],
     probed = [ProbedTensor("float32", shape, samples) for shape, samples in tensors]
     size = automatic_size(probed)
     assert 1 <= size <= 128
-    per_sample = sum(4 * np.prod(shape, dtype=object) / samples for shape, samples in tensors)
-    assert size == 1 or size * per_sample <= 256 << 20
-    assert size == 128 or (size + 1) * per_sample > 256 << 20
+    largest = max((4 * np.prod(s, dtype=object) / samples for s, samples in tensors), default=0)
+    assert size == 1 or size * largest <= 64 << 20
+    assert size == 128 or (size + 1) * largest > 64 << 20
 
 
-def test_more_tensors_never_make_larger_batches() -> None:
-    large = ProbedTensor("float32", (1, 1024, 1024), 1)
-    sizes = [automatic_size([large] * n) for n in range(1, 70)]
-    assert sizes[0] == 64
-    assert sizes == sorted(sizes, reverse=True)
+def test_only_the_largest_tensor_decides() -> None:
+    small, large = (ProbedTensor("float32", (1, n, 1024), 1) for n in (64, 1024))
+    assert automatic_size([large]) == automatic_size([large, *[small] * 70]) == 16
+    assert automatic_size([small] * 70) == 128
