@@ -20,6 +20,7 @@ BENCHMARKS: Mapping[str, str] = {
     "inference": "tools.benchmarks.inference",
     "scoring": "tools.benchmarks.scoring",
     "endtoend": "tools.benchmarks.endtoend",
+    "memory": "tools.benchmarks.memory",
     "startup": "tools.benchmarks.startup",
     "cluster": "tools.benchmarks.cluster",
 }
