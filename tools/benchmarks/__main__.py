@@ -19,6 +19,7 @@ __all__ = ["BENCHMARKS", "load", "main"]
 BENCHMARKS: Mapping[str, str] = {
     "inference": "tools.benchmarks.inference",
     "scoring": "tools.benchmarks.scoring",
+    "transport": "tools.benchmarks.transport",
     "endtoend": "tools.benchmarks.endtoend",
     "memory": "tools.benchmarks.memory",
     "startup": "tools.benchmarks.startup",
