@@ -6,8 +6,9 @@ from typing import Final, final
 import numpy as np
 
 from onnx_affscore.graph.instrument import Instrumented
-from onnx_affscore.records import Array, FloatArray, TapKey, TensorLayout
+from onnx_affscore.records import Array, FloatArray, TensorLayout
 from onnx_affscore.rows import Keeper
+from onnx_affscore.taps import TapKey
 
 __all__ = ["PRECISION", "FeatureStore"]
 

@@ -1,6 +1,6 @@
 """The frozen records that travel between the package's folders; they know no outside world."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from os import PathLike
@@ -20,8 +20,6 @@ __all__ = [
     "ActivationSite",
     "Array",
     "Batch",
-    "Combined",
-    "Derived",
     "FeatureSample",
     "FloatArray",
     "InputHint",
@@ -35,8 +33,6 @@ __all__ = [
     "SiteScore",
     "Skipped",
     "Status",
-    "Tap",
-    "TapKey",
     "TensorLayout",
     "TensorSpec",
     "TokenMask",
@@ -48,8 +44,6 @@ METHOD_VERSION = "1"
 
 Array: TypeAlias = npt.NDArray[Any]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
-TapKey: TypeAlias = tuple[str, str]
-"""A tensor, and what is measured of it."""
 
 
 class Status(StrEnum):
@@ -196,46 +190,6 @@ class ModelInfo:
     ir_version: int
     nodes: int
     parameters: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tap:
-    """A recipe: tensors to fetch from the instrumented model, and how to read them.
-
-    ``read`` takes the fetched arrays by name and the number of samples of the batch, and returns
-    an array whose first axis is the rows.
-    """
-
-    key: str
-    fetches: tuple[str, ...]
-    read: Callable[[Mapping[str, Array], int], Array]
-
-
-@dataclass(frozen=True, slots=True)
-class Combined:
-    """Rows that are made from those of taps, many samples at a time.
-
-    ``compute`` takes the rows of each of ``taps``, and returns as many rows.
-    """
-
-    taps: tuple[TapKey, ...]
-    compute: Callable[[Mapping[TapKey, Array]], Array]
-
-
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """A tensor that no operator puts out, computed outside the graph from tensors that exist.
-
-    ``compute`` takes the fetched arrays by name and returns samples by positions by features,
-    (n, s, d); a masked array where some positions are padding. ``dtype`` is the type of the
-    tensors that it is computed from.
-    """
-
-    name: str
-    fetches: tuple[str, ...]
-    compute: Callable[[Mapping[str, Array]], Array]
-    features: int
-    dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)

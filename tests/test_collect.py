@@ -5,7 +5,8 @@ import onnx
 
 from onnx_affscore.collect import CHUNK, FeatureStore
 from onnx_affscore.graph.instrument import Instrumented
-from onnx_affscore.records import Array, Combined, Tap, TensorLayout
+from onnx_affscore.records import Array, TensorLayout
+from onnx_affscore.taps import Combined, Tap
 
 LAYOUT = TensorLayout("float32", 2, 0, 1)
 

@@ -7,7 +7,8 @@ from typing import TypeAlias, final
 import onnx
 
 from onnx_affscore.graph.writing import NodeWriter
-from onnx_affscore.records import Array, Tap
+from onnx_affscore.records import Array
+from onnx_affscore.taps import Tap
 
 __all__ = ["Bundles", "Shape"]
 

@@ -8,7 +8,8 @@ from onnx_affscore.graph.level import Activation, InRecurrent, Level, Place
 from onnx_affscore.graph.names import module_path, printable, unique
 from onnx_affscore.graph.search import NORMALISING, Found
 from onnx_affscore.graph.view import GraphView
-from onnx_affscore.records import ActivationSite, Derived, Role
+from onnx_affscore.records import ActivationSite, Role
+from onnx_affscore.taps import Derived
 
 __all__ = ["sites", "tensors"]
 

@@ -22,7 +22,8 @@ from onnx_affscore.graph.pooling import derived_reader, patch_reader
 from onnx_affscore.graph.tapping import FEATURES, QUANTITIES, SPARSITY, SQUARE, TapWriter, is_small
 from onnx_affscore.graph.view import Step
 from onnx_affscore.graph.writing import NodeWriter, unused_prefix
-from onnx_affscore.records import Array, Combined, Derived, Tap, TapKey, TensorLayout
+from onnx_affscore.records import Array, TensorLayout
+from onnx_affscore.taps import Combined, Derived, Tap, TapKey
 
 __all__ = ["Exposed", "Instrumented", "expose", "instrument"]
 

@@ -23,7 +23,8 @@ from onnx_affscore.graph.recurrent_cells import KINDS
 from onnx_affscore.graph.search import Found, Search
 from onnx_affscore.graph.sizes import representative_sizes
 from onnx_affscore.graph.view import GraphView, Step, kind, subgraphs
-from onnx_affscore.records import ActivationSite, Derived, InputHint, Role, Skipped
+from onnx_affscore.records import ActivationSite, InputHint, Role, Skipped
+from onnx_affscore.taps import Derived
 
 __all__ = ["Located", "locate"]
 

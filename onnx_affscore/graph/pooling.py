@@ -11,7 +11,8 @@ from typing import TypeAlias
 import numpy as np
 
 from onnx_affscore.errors import OptionError
-from onnx_affscore.records import Array, Derived, TensorLayout
+from onnx_affscore.records import Array, TensorLayout
+from onnx_affscore.taps import Derived
 
 __all__ = ["POOLINGS", "Read", "derived_reader", "patch_reader", "raw_reader", "reader"]
 

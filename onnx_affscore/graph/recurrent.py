@@ -20,7 +20,8 @@ from onnx_affscore.graph.model import external_location
 from onnx_affscore.graph.operators import evaluate_operator
 from onnx_affscore.graph.recurrent_cells import KINDS, Cell, Operand, Recomputed, recompute
 from onnx_affscore.graph.view import GraphView, attributes, graphs, kind
-from onnx_affscore.records import Array, Derived, FloatArray
+from onnx_affscore.records import Array, FloatArray
+from onnx_affscore.taps import Derived
 
 __all__ = ["RecurrentActivation", "Unsupported", "ensure_outputs", "recurrent"]
 

@@ -11,7 +11,8 @@ from onnx_affscore.graph.averaging import channel_mean, has_channels_first
 from onnx_affscore.graph.bundling import Shape
 from onnx_affscore.graph.pooling import Read, raw_reader, reader
 from onnx_affscore.graph.writing import NodeWriter
-from onnx_affscore.records import Array, Tap, TensorLayout
+from onnx_affscore.records import Array, TensorLayout
+from onnx_affscore.taps import Tap
 
 __all__ = ["FEATURES", "QUANTITIES", "SPARSITY", "SQUARE", "TapWriter", "Written", "is_small"]
 
