@@ -42,6 +42,18 @@ def test_close_pairs_of_many_features_are_proved(
     assert not pairs_are_nearest(source, swapped)
 
 
+def test_the_rounding_of_single_precision_proves_nothing() -> None:
+    draw = np.random.default_rng(0)
+    source = draw.standard_normal((40, 64))
+    target = source + 1e-6 * draw.standard_normal((40, 64))  # nearer than float32 tells apart
+    target[7] = source[3] + 0.5e-6 * draw.standard_normal(64)  # row 3 has a rival, row 7 is far
+    found = distances(source, target)
+    assert found[3, 7] < found[3, 3]
+    assert not pairs_are_nearest(source, target)
+    target[7] = source[7]  # without the rival there is a proof
+    assert pairs_are_nearest(source, target)
+
+
 def test_a_tie_is_no_proof() -> None:
     source = np.tile(np.random.default_rng(0).standard_normal((5, 16)), (2, 1))
     assert not pairs_are_nearest(source, source)
