@@ -10,7 +10,7 @@ from onnx_affscore.protocols import SessionPlan
 from onnx_affscore.run.providers import Device
 from onnx_affscore.run.session import Session
 from onnx_affscore.run.starting import start_device
-from onnx_affscore.threads import shared_cores
+from onnx_affscore.threads import automatic_jobs, shared_cores
 
 __all__ = ["LocalEngine", "open_session"]
 
@@ -70,7 +70,10 @@ class LocalEngine:
 
     def each_site(self, work: Callable[[T], R], sites: Iterable[T]) -> Iterator[R]:
         """Work on sites in threads."""
+        sites = list(sites)
         jobs = self._options.jobs
+        if jobs is None:
+            jobs = 1 if self._options.memory_limit else automatic_jobs(len(sites))
         with shared_cores(jobs) as share, ThreadPoolExecutor(jobs) as pool:
             self._blas_threads = share
             yield from pool.map(work, sites)

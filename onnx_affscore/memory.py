@@ -130,7 +130,7 @@ def _check_fits(
 
     Where the number of samples is not known, only the batch is looked at.
     """
-    jobs, limit = m.options.jobs, m.options.memory_limit or 0
+    jobs, limit = m.options.jobs or 1, m.options.memory_limit or 0
 
     def scored(site: ActivationSite) -> float:
         sides = (taken[name].scored for name in (site.input, site.output) if name in taken)

@@ -21,11 +21,13 @@ class Options:
     """Everything about a measurement but the model and the data; defaults are the contract's.
 
     ``batch_size`` None chooses one; ``threads`` 0 leaves it to ONNX Runtime; ``jobs`` scores so
-    many sites at a time. These three do not change results beyond rounding, nor does ``cluster``,
-    the address of the Dask scheduler whose workers run and score. ``sparsity``, which
-    needs every element of every tensor, is counted on the ``first`` samples, on ``all``, or
-    (``none``) only where features are whole tensors. ``memory_limit``, in bytes, bounds what is
-    held of the data (see :mod:`onnx_affscore.memory`); it changes no result beyond rounding.
+    many sites at a time, None one a core, or one alone where memory is limited; ``cluster`` is the
+    address of a Dask scheduler whose workers run and score; ``memory_limit``, in bytes, bounds
+    what is held of the data (see :mod:`onnx_affscore.memory`). These change results by no more
+    than rounding.
+
+    ``sparsity``, which needs every element of every tensor, is counted on the ``first`` samples,
+    on ``all``, or (``none``) only where features are whole tensors.
     """
 
     samples: int | None = None
@@ -33,7 +35,7 @@ class Options:
     seed: int = 0
     device: str = "auto"
     threads: int = 0
-    jobs: int = 1
+    jobs: int | None = None
     pool: str = "mean"
     feature_axis: int | None = None
     covariance: str = "auto"

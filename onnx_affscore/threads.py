@@ -6,7 +6,11 @@ from contextlib import contextmanager
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["cores", "shared_cores"]
+__all__ = ["automatic_jobs", "cores", "shared_cores"]
+
+# Each job holds one site's features and a few matrices as large: more of them than this would
+# take memory that nobody asked for.
+_MOST_JOBS = 8
 
 
 def cores() -> int:
@@ -14,6 +18,14 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def automatic_jobs(sites: int) -> int:
+    """Return how many of so many sites to score at a time: one a core.
+
+    One thread a site is faster than several for one: much of a score does not share well.
+    """
+    return max(1, min(cores(), sites, _MOST_JOBS))
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def _memory_limit(_ctx: click.Context, _parameter: click.Parameter, text: str | 
     "--threads", type=click.IntRange(0), default=0, help="Threads of ONNX Runtime [default: all]."
 )
 @click.option(
-    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Sites scored at a time."
+    "--jobs", type=click.IntRange(1), help="Sites scored at a time [default: one a core]."
 )
 @click.option("--cluster", metavar="ADDRESS", help="Run on Dask's workers: tcp://scheduler:port.")
 @click.option(

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Final, Self, final
 
 import numpy as np
 import numpy.typing as npt
 
 from onnx_affscore.records import FloatArray
+from onnx_affscore.score.lazy import lazy
 
 __all__ = ["BLOCK_ELEMENTS", "BLOCK_ROWS", "EPS", "Costs", "Indices", "squares"]
 
@@ -43,13 +43,13 @@ class Costs:
         """Costs between two samples with equally many rows and coordinates, (n, k) each."""
         return cls(source, target, squares(source), squares(target))
 
-    @cached_property
+    @lazy
     def left(self) -> FloatArray:
         """The left factor of the product, (n, k + 2)."""
         ones = np.ones((len(self.source), 1))
         return np.hstack([-2.0 * self.source, self.row_terms[:, None], ones])
 
-    @cached_property
+    @lazy
     def right(self) -> FloatArray:
         """The right factor of the product, transposed, (n, k + 2)."""
         ones = np.ones((len(self.target), 1))
@@ -59,7 +59,7 @@ class Costs:
         """Rows of the source."""
         return len(self.source)
 
-    @cached_property
+    @lazy
     def tolerance(self) -> float:
         """Rounding of one cost that was computed from an inner product."""
         if not len(self):

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import Final, final
 
@@ -12,6 +11,7 @@ from scipy import linalg
 
 from onnx_affscore.records import FloatArray
 from onnx_affscore.score.factor import triangle
+from onnx_affscore.score.lazy import lazy
 from onnx_affscore.score.moments import FORMED_CONDITION, Prepared, Side
 from onnx_affscore.score.psd import arithmetic_floor
 from onnx_affscore.score.shrinkage import constant_correlation, ledoit_wolf
@@ -67,7 +67,7 @@ class Estimate:
         self.spanning = spanning
         self._roots = roots
 
-    @cached_property
+    @lazy
     def roots(self) -> Roots:
         """The root, and the rows whitened by it."""
         return self._roots()

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final, final
 
 import numpy as np
@@ -11,6 +10,7 @@ from onnx_affscore.errors import DataError
 from onnx_affscore.records import FeatureSample, FloatArray, PairedSample, Reading, Status
 from onnx_affscore.score.definite import exceeds
 from onnx_affscore.score.factor import Factor, factorise, triangle
+from onnx_affscore.score.lazy import lazy
 from onnx_affscore.score.psd import arithmetic_floor, noise_floor
 
 __all__ = ["FORMED_CONDITION", "Prepared", "Rank", "Side"]
@@ -41,7 +41,7 @@ class Side:
         self.n: int = self.features.shape[0]
         self.d: int = self.features.shape[1]
 
-    @cached_property
+    @lazy
     def trouble(self) -> Reading | None:
         """Why nothing can be computed from this side, or None."""
         if not self.features.size:
@@ -59,31 +59,31 @@ class Side:
         reason = f"{found} of {self.features.size} values of the {self.name}, {where}; {spread}"
         return Reading(None, Status.UNDEFINED, reason)
 
-    @cached_property
+    @lazy
     def exponent(self) -> int:
         """The power of two behind ``unit``."""
         return int(np.frexp(max(self.features.max(), -self.features.min()))[1])
 
-    @cached_property
+    @lazy
     def values(self) -> FloatArray:
         """The features, (n, d), in units of ``unit``: no absolute value above 1."""
         if abs(self.exponent) < NORMAL_EXPONENTS:  # a product is faster, and as exact
             return self.features * 2.0**-self.exponent
         return np.ldexp(self.features, -self.exponent)
 
-    @cached_property
+    @lazy
     def centred(self) -> FloatArray:
         """The values less their mean, (n, d); the second pass removes the rounding of the first."""
         centred: FloatArray = self.values - self.values.mean(axis=0)
         centred -= centred.mean(axis=0)
         return centred
 
-    @cached_property
+    @lazy
     def variance(self) -> float:
         """Trace of the covariance (ddof 0), in squared units."""
         return float(np.linalg.norm(self.centred)) ** 2 / self.n
 
-    @cached_property
+    @lazy
     def floor(self) -> float:
         """The noise floor, in units; see :func:`onnx_affscore.score.psd.noise_floor`.
 
@@ -129,12 +129,12 @@ class Prepared:
         self.n, self.d = self.x.n, self.x.d
         self._factors: dict[int, Factor] = {}
 
-    @cached_property
+    @lazy
     def trouble(self) -> Reading | None:
         """Why the two sides cannot be compared at all, or None."""
         return self.x.trouble or self.y.trouble
 
-    @cached_property
+    @lazy
     def constant(self) -> Reading | None:
         """Why there is no spread to compare, or None; a side constant to its noise floor."""
         if self.trouble:
@@ -151,7 +151,7 @@ class Prepared:
                 return Reading(None, Status.DEGENERATE, reason)
         return None
 
-    @cached_property
+    @lazy
     def coordinates(self) -> tuple[FloatArray, FloatArray]:
         """Centred rows of both sides in one orthonormal basis of their joint row space, (n, m).
 
@@ -163,12 +163,12 @@ class Prepared:
         joint = triangle(np.concatenate([self.x.centred, self.y.centred]).T)
         return joint[:, : self.n].T, joint[:, self.n :].T
 
-    @cached_property
+    @lazy
     def wide(self) -> bool:
         """Whether centred rows, which span n - 1 dimensions at most, cannot fill m coordinates."""
         return bool(self.n - 1 < self.coordinates[0].shape[1])
 
-    @cached_property
+    @lazy
     def regular(self) -> tuple[bool, bool]:
         """Whether a side provably has every direction that n rows in m coordinates can have.
 
@@ -178,12 +178,12 @@ class Prepared:
         """
         return self._regular(0), self._regular(1)
 
-    @cached_property
+    @lazy
     def ranks(self) -> tuple[Rank, Rank]:
         """Rank and floor of both sides, from a proof where there is one, else by factors."""
         return self._rank(0), self._rank(1)
 
-    @cached_property
+    @lazy
     def factors(self) -> tuple[Factor, Factor]:
         """Both sides of :attr:`coordinates`, factorised, cut at their noise floors."""
         return self.factor(0), self.factor(1)
@@ -195,25 +195,25 @@ class Prepared:
             self._factors[index] = factorise(rows, floor=side.floor)
         return self._factors[index]
 
-    @cached_property
+    @lazy
     def covariances(self) -> tuple[FloatArray, FloatArray]:
         """Covariances (ddof 0) of both sides in the m coordinates."""
         x, y = (rows.T @ rows / self.n for rows in self.coordinates)
         return x, y
 
-    @cached_property
+    @lazy
     def kernels(self) -> tuple[FloatArray, FloatArray]:
         """Inner products of the centred rows of each side, over n, (n, n)."""
         x, y = (rows @ rows.T / self.n for rows in self.coordinates)
         return x, y
 
-    @cached_property
+    @lazy
     def cross_covariance(self) -> FloatArray:
         """Covariances of the m coordinates of X (rows) with those of Y (columns)."""
         x, y = self.coordinates
         return x.T @ y / self.n
 
-    @cached_property
+    @lazy
     def second_moments(self) -> tuple[float, float]:
         """Squared Frobenius norms of the two covariances (ddof 0), in squared units, squared."""
         x, y = (float(np.linalg.norm(gram)) for gram in self._grams)
