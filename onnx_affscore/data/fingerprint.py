@@ -76,7 +76,7 @@ class _Running:
         self._hash.update(_bytes(array))
 
     def shared(self, array: Array, *, at: int) -> None:
-        value = f"{array.dtype.name} {array.shape}\n".encode() + _bytes(array)
+        value = f"{array.dtype.name} {array.shape}\n".encode() + bytes(_bytes(array))
         if value != self._value:
             self._value = value
             self._hash.update(f"\n{at} ".encode() + value)
@@ -85,9 +85,10 @@ class _Running:
         return self._hash.hexdigest()
 
 
-def _bytes(array: Array) -> bytes:
+def _bytes(array: Array) -> bytes | memoryview:
+    """The elements in a fixed byte order, without a copy where they lie so already."""
     if array.dtype.hasobject:
         texts = (str(x).encode() for x in array.flat)
         return b"".join(b"%d:%s" % (len(t), t) for t in texts)
     little = array.dtype.newbyteorder("<")
-    return np.ascontiguousarray(array, dtype=little).tobytes()
+    return np.ascontiguousarray(array, dtype=little).reshape(-1).view(np.uint8).data

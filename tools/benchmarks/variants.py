@@ -114,7 +114,11 @@ def _bare(file: Path, _data: Array, size: int, device: str) -> Runner:
 
 
 def _ours(file: Path, data: Array, size: int, device: str) -> Runner:
-    return Ours(file, data, size, device=device, sparsity=False)
+    return Ours(file, data, size, device=device)
+
+
+def _ours_with_hash(file: Path, data: Array, size: int, device: str) -> Runner:
+    return Ours(file, data, size, device=device, hashed=True)
 
 
 def _ours_with_sparsity(file: Path, data: Array, size: int, device: str) -> Runner:
@@ -124,6 +128,7 @@ def _ours_with_sparsity(file: Path, data: Array, size: int, device: str) -> Runn
 VARIANTS: Mapping[str, Variant] = {
     PLAIN: Variant(_bare),
     TAPS: Variant(_ours),
+    "taps, data hashed": Variant(_ours_with_hash),
     "taps and sparsity": Variant(_ours_with_sparsity),
     "pooling nodes at the end": Variant(_bare, rewrite=pooled_at_the_end),
     "raw exposure": Variant(_bare, rewrite=exposed),
