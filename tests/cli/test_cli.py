@@ -270,6 +270,17 @@ def test_help_comes_at_once(arguments: list[str]) -> None:
     assert min(taken) < 0.3
 
 
+def interrupted(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    """Interrupt a program as a user does: Python loses a signal that arrives inside a callback."""
+    for _ in range(20):
+        process.send_signal(signal.SIGINT)
+        try:
+            return process.communicate(timeout=5)
+        except subprocess.TimeoutExpired:
+            continue
+    pytest.fail("the program goes on after twenty interrupts")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_an_interrupt_ends_with_130_and_a_word(tmp_path: Path) -> None:
     pipe = tmp_path / "model.onnx"
@@ -279,8 +290,7 @@ def test_an_interrupt_ends_with_130_and_a_word(tmp_path: Path) -> None:
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as it,
         pipe.open("wb"),
     ):
-        it.send_signal(signal.SIGINT)
-        out, err = it.communicate(timeout=60)
+        out, err = interrupted(it)
     assert (it.returncode, out, err.strip()) == (130, "", "interrupted")
 
 
