@@ -270,24 +270,22 @@ def test_help_comes_at_once(arguments: list[str]) -> None:
     assert min(taken) < 0.3
 
 
-def heeds_interrupts() -> None:
-    """In a child process: a shell lets what it starts in the background ignore them."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """A shell lets what it starts in the background ignore interrupts, and so its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_an_interrupt_ends_with_130_and_a_word(tmp_path: Path) -> None:
     pipe = tmp_path / "model.onnx"
     os.mkfifo(pipe)  # the command waits for the model's bytes when it is interrupted
     command = [*PROGRAM, "score", str(pipe)]
     with (
-        subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=heeds_interrupts,
-        ) as it,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as it,
         pipe.open("wb"),
     ):
         it.send_signal(signal.SIGINT)
