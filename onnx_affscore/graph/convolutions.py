@@ -1,6 +1,7 @@
 """The mean of a convolution's output, from what its input is pooled to."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -25,7 +26,6 @@ def convolution(walk: Commuting, node: onnx.NodeProto, layout: TensorLayout) -> 
     the plane. On the model's own input, which no runtime keeps in a layout of its own, the sums
     over windows are products with two small matrices.
     """
-    attrs = attributes(node)
     has_bias = len(node.input) > 2 and bool(node.input[2])
     weight = numbers(walk, node.input[1])
     bias = numbers(walk, node.input[2]) if has_bias else None
@@ -33,61 +33,52 @@ def convolution(walk: Commuting, node: onnx.NodeProto, layout: TensorLayout) -> 
         return None
     if (layout.sample_axis, layout.feature_axis) != (0, 1):
         return None
+    way = _unbiased(walk, node, Source(node.input[0], layout), weight)
+    return way if way is None or bias is None else way.then(lambda rows: rows + bias)
+
+
+def _unbiased(
+    walk: Commuting, node: onnx.NodeProto, source: Source, weight: Array
+) -> Commuted | None:
+    attrs = attributes(node)
     groups = int(attrs.get("group", 1))
-    name = node.input[0]
     if _is_pointwise(attrs, weight):
         kernel = _grouped(weight.reshape(weight.shape[:2]), groups)
-        return walk.of(name, layout).then(lambda rows: _plus(_product(rows, kernel), bias))
-    windows = _windows(attrs, weight.shape[2:], walk.view.shape(name))
+        return walk.of(source.tensor, source.layout).then(lambda rows: _product(rows, kernel))
+    windows = _windows(attrs, weight.shape[2:], walk.view.shape(source.tensor))
     if windows is None:
         return None
     ways = []
     if all(w.stride == 1 and w.covered for w in windows):
-        ways.append(_by_patches(name, layout, weight, bias, windows, groups))
-    if _is_depthwise(walk, name, weight, windows, groups):
-        kernel = mean_kernel(weight, windows)
-        source = Source(name, layout, label=node.output[0], kernel=kernel)
-        ways.append(Commuted((source,), lambda values: _plus(_flat(values[source]), bias)))
-    if name in walk.view.inputs and len(windows) == 2:
-        ways.append(_by_products(name, node.output[0], layout, weight, bias, windows, groups))
+        ways.append(_by_patches(source, weight, windows, groups))
+    if _is_depthwise(walk, source.tensor, weight, windows, groups):
+        weighted = replace(source, label=node.output[0], kernel=mean_kernel(weight, windows))
+        ways.append(Commuted((weighted,), lambda values: _flat(values[weighted])))
+    if source.tensor in walk.view.inputs and len(windows) == 2:
+        ways.append(_by_products(replace(source, label=node.output[0]), weight, windows, groups))
     return min(ways, key=walk.cost, default=None)
 
 
-def _by_patches(
-    name: str,
-    layout: TensorLayout,
-    weight: Array,
-    bias: Array | None,
-    windows: Sequence[Window],
-    groups: int,
-) -> Commuted:
-    whole = Source(name, layout)
+def _by_patches(whole: Source, weight: Array, windows: Sequence[Window], groups: int) -> Commuted:
     plane = tuple(w.size for w in windows)
     kernels: dict[Source, Array] = {}
     for patch, weights in patch_weights(windows).items():
-        source = whole if patch == plane else Source(name, layout, patch)
+        source = whole if patch == plane else replace(whole, patch=patch)
         kernels[source] = _kernels(weight, weights, groups)
 
     def compute(values: Mapping[Source, Array]) -> Array:
-        rows = sum(_product(_flat(values[s]), kernel) for s, kernel in kernels.items())
-        return _plus(np.asarray(rows), bias)
+        return np.asarray(sum(_product(_flat(values[s]), kernel) for s, kernel in kernels.items()))
 
     return Commuted(tuple(kernels), compute)
 
 
 def _by_products(
-    name: str,
-    label: str,
-    layout: TensorLayout,
-    weight: Array,
-    bias: Array | None,
-    windows: Sequence[Window],
-    groups: int,
+    labelled: Source, weight: Array, windows: Sequence[Window], groups: int
 ) -> Commuted:
     rows, columns = ((w.visits / w.output).astype(weight.dtype) for w in windows)
-    source = Source(name, layout, label=label, visits=(rows, columns))
+    source = replace(labelled, visits=(rows, columns))
     kernel = _grouped(weight.reshape(len(weight), -1), groups)
-    return Commuted((source,), lambda values: _plus(_product(_flat(values[source]), kernel), bias))
+    return Commuted((source,), lambda values: _product(_flat(values[source]), kernel))
 
 
 def _is_pointwise(attrs: Mapping[str, object], weight: Array) -> bool:
@@ -166,10 +157,6 @@ def _product(rows: Array, kernel: Array) -> Array:
 
 def _flat(values: Array) -> Array:
     return values.reshape(len(values), -1)
-
-
-def _plus(rows: Array, bias: Array | None) -> Array:
-    return rows if bias is None else rows + bias
 
 
 def numbers(walk: Commuting, name: str) -> Array | None:

@@ -10,14 +10,22 @@ from hypothesis import strategies as st
 from onnx_affscore.graph.windows import Patch, Window, mean_kernel, patch_weights
 from onnx_affscore.records import FloatArray
 
-windows = st.builds(
-    Window,
-    size=st.integers(1, 9),
-    kernel=st.integers(1, 4),
-    dilation=st.integers(1, 3),
-    before=st.integers(0, 4),
-    after=st.integers(0, 4),
-).filter(lambda w: w.covered)
+
+def along(strides: st.SearchStrategy[int]) -> st.SearchStrategy[Window]:
+    """Convolutions along one axis."""
+    return st.builds(
+        Window,
+        size=st.integers(1, 9),
+        kernel=st.integers(1, 4),
+        stride=strides,
+        dilation=st.integers(1, 3),
+        before=st.integers(0, 4),
+        after=st.integers(0, 4),
+    )
+
+
+windows = along(st.just(1)).filter(lambda w: w.covered)
+strided = along(st.integers(1, 3)).filter(lambda w: w.size + w.before + w.after >= w.reach)
 
 
 def visited(plane: FloatArray, axes: list[Window], offset: tuple[int, ...]) -> float:
@@ -59,17 +67,6 @@ def test_patches_add_up_to_what_each_element_of_the_kernel_sees(
 def test_a_kernel_as_large_as_the_plane_is_no_window_of_borders() -> None:
     assert not Window(size=3, kernel=7, before=3, after=3).covered
     assert Window(size=7, kernel=7, before=3, after=3).covered
-
-
-strided = st.builds(
-    Window,
-    size=st.integers(1, 9),
-    kernel=st.integers(1, 4),
-    stride=st.integers(1, 3),
-    dilation=st.integers(1, 3),
-    before=st.integers(0, 4),
-    after=st.integers(0, 4),
-).filter(lambda w: w.size + w.before + w.after >= w.reach)
 
 
 @settings(deadline=None, max_examples=60)
