@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, final
 
 import numpy as np
+import numpy.typing as npt
 
 from onnx_affscore.graph.instrument import Instrumented
 from onnx_affscore.records import Array, FloatArray, TensorLayout
@@ -52,6 +53,7 @@ class FeatureStore:
         self._parts = {key for made in tapped.combined.values() for key in made.taps}
         self._waiting: dict[TapKey, list[Array]] = {key: [] for key in self._parts}
         self._samples_waiting = self._bytes_waiting = 0
+        self._runs: dict[TapKey, list[tuple[int, int, int]]] = {}  # sample, samples, rows of each
         self.samples = 0
 
     def add(self, fetched: Mapping[str, Array], *, samples: int, kept: int) -> None:
@@ -61,8 +63,10 @@ class FeatureStore:
             if not rows.size:
                 continue  # a branch that this batch did not take
             # Copied: a fetched array keeps alive all memory of the session that it came from.
-            rows = rows[: kept * (rows.shape[0] // samples)].copy()
+            several = rows.shape[0] // samples
+            rows = rows[: kept * several].copy()
             if key in self._rows:
+                self._runs.setdefault(key, []).append((self.samples, kept, several))
                 self._rows[key].append(rows.astype(self._types[key[0]], copy=False))
             if key in self._parts:
                 self._waiting[key].append(rows)
@@ -90,3 +94,10 @@ class FeatureStore:
     def rows(self, key: TapKey, *, first: int | None = None) -> FloatArray:
         """Return all rows of a tensor's quantity, or the ``first`` ones, in double precision."""
         return self._rows[key].read(first)
+
+    def owners(self, key: TapKey) -> npt.NDArray[np.intp] | None:
+        """Return the sample that each row is of; None where no sample has two."""
+        runs = self._runs.get(key, [])
+        if all(several == 1 for _, _, several in runs):
+            return None
+        return np.concatenate([np.repeat(np.arange(at, at + k), each) for at, k, each in runs])

@@ -85,7 +85,10 @@ def _side(name: str, stores: Sequence[FeatureStore], layout: TensorLayout) -> Fe
     squares, small = (_mean(name, quantity, stores) for quantity in (SQUARE, SPARSITY))
     with np.errstate(invalid="ignore"):
         rms = 0.0 if squares is None else float(np.sqrt(squares))
-    return FeatureSample(store.rows((name, FEATURES)), PRECISION[layout.dtype], rms, small)
+    key = (name, FEATURES)
+    return FeatureSample(
+        store.rows(key), PRECISION[layout.dtype], rms, small, owners=store.owners(key)
+    )
 
 
 def _mean(name: str, quantity: str, stores: Sequence[FeatureStore]) -> float | None:

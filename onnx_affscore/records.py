@@ -199,13 +199,15 @@ class FeatureSample:
     ``features``: (n, d) float64. ``precision``: relative rounding of the source tensor, the
     machine epsilon of the type it was computed in (2^-23 for float32). ``rms``: root mean square
     of the unpooled tensor over all its elements. ``sparsity``: the share of its elements with
-    ``|x| <= 1e-3``, None where it was not measured.
+    ``|x| <= 1e-3``, None where it was not measured. ``owners``: the sample that each row is of,
+    (n,), where samples have several rows (positions, windows); None where each has one.
     """
 
     features: FloatArray
     precision: float
     rms: float
     sparsity: float | None = None
+    owners: npt.NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,3 +41,20 @@ def test_combined_rows_are_those_of_all_samples_in_order() -> None:
     np.testing.assert_array_equal(store.rows(("b", "features")), 2 * values)
     assert len(sizes) == 2
     assert ("a", "features") not in store
+
+
+def test_rows_know_their_sample_where_a_sample_has_several() -> None:
+    """Three rows a sample, then two, the last sample of the second batch being padding."""
+    tap = Tap("a", ("a",), lambda fetched, samples: fetched["a"])
+    tapped = Instrumented(onnx.ModelProto(), {("a", "features"): tap}, {})
+    store = FeatureStore(tapped, {"a": LAYOUT})
+    store.add({"a": np.ones((6, 4), np.float32)}, samples=2, kept=2)
+    store.add({"a": np.ones((0, 4), np.float32)}, samples=1, kept=1)  # a branch not taken
+    store.add({"a": np.ones((4, 4), np.float32)}, samples=2, kept=1)
+    owners = store.owners(("a", "features"))
+    assert owners is not None
+    assert owners.tolist() == [0, 0, 0, 1, 1, 1, 3, 3]
+    assert len(owners) == len(store.rows(("a", "features")))
+    single = FeatureStore(tapped, {"a": LAYOUT})
+    single.add({"a": np.ones((2, 4), np.float32)}, samples=2, kept=2)
+    assert single.owners(("a", "features")) is None
