@@ -1,0 +1,83 @@
+"""One figure of a network against another, such as its score against its accuracy."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from onnx_affscore.errors import OptionError
+from onnx_affscore.report.figures.frame import (
+    SOFT,
+    TWO_COLUMNS,
+    canvas,
+    framed,
+    harmless,
+    legend,
+    message,
+    plain_axes,
+)
+from onnx_affscore.report.figures.grouping import group_looks
+from onnx_affscore.report.figures.styles import look
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["scatter"]
+
+_LABELLED = 30  # points beyond which names would cover them
+
+
+@framed
+def scatter(  # noqa: PLR0913
+    x: Sequence[float | None],
+    y: Sequence[float | None],
+    labels: Sequence[str],
+    *,
+    x_label: str,
+    y_label: str,
+    note: str | None = None,
+    groups: Sequence[str] | None = None,
+    x_intervals: Sequence[tuple[float, float] | None] | None = None,
+    y_intervals: Sequence[tuple[float, float] | None] | None = None,
+    width: float = TWO_COLUMNS,
+) -> "Figure":
+    """Draw a point for each network, by name where there are at most thirty.
+
+    ``note`` is written into the panel: the number of networks and the correlation, say.
+    ``groups`` name the family of each. Intervals are the ends (low, high), None where unknown.
+    """
+    count = len(labels)
+    for name, row in {
+        "x": x, "y": y, "groups": groups, "x_intervals": x_intervals, "y_intervals": y_intervals,
+    }.items():  # fmt: skip
+        if row is not None and len(row) != count:
+            raise OptionError(f"found {len(row)} of {name} for {count} label(s)")
+    figure, (axes,) = canvas(width, max(2.6, 0.55 * width))
+    points = [
+        (i, a, b)
+        for i, (a, b) in enumerate(zip(x, y, strict=True))
+        if a is not None and b is not None
+    ]
+    looks = group_looks(groups or [])
+    for i, a, b in points:
+        bar: dict[str, Any] = {"color": SOFT, "linewidth": 0.8, "zorder": 1}
+        if x_intervals is not None and (ends := x_intervals[i]) is not None:
+            axes.hlines(b, *ends, **bar)
+        if y_intervals is not None and (ends := y_intervals[i]) is not None:
+            axes.vlines(a, *ends, **bar)
+        style = looks[groups[i]] if groups else look(1)
+        axes.plot([a], [b], **style.points(size=5))
+    if not points:
+        message(axes, "no network has both values")
+    plain_axes(axes, grid="both")
+    axes.set_xlabel(harmless(x_label, 80))
+    axes.set_ylabel(harmless(y_label, 60))
+    if note is not None:
+        axes.set_title(harmless(note, 100), loc="right", fontsize=7, color=SOFT)
+    if len(points) <= _LABELLED:
+        for i, a, b in points:
+            axes.annotate(
+                harmless(labels[i], 24), (a, b), (4, 4), textcoords="offset points", fontsize=7
+            )
+    if looks:
+        entries = [(harmless(name, 20), each.points()) for name, each in looks.items()]
+        legend(figure, entries, loc="outside upper center", ncols=max(1, int(width / 1.2)))
+    return figure
