@@ -1,0 +1,1 @@
+"""Statistics of signatures: alignment, differences, distances, clusters, curves, associations."""
