@@ -153,7 +153,27 @@ def _reshape(layouts: "Layouts", node: onnx.NodeProto, attrs: dict[str, Any]) ->
         )  # fmt: skip
     if old is None or new is None or len(old) != len(before):
         return None
-    return reshaped(before, old, new)
+    letters = reshaped(before, old, new)
+    # Features merged with positions come apart again where their old shape comes back.
+    return letters if letters.count("C") == 1 else _restored(layouts, node, new) or letters
+
+
+def _restored(
+    layouts: "Layouts", node: onnx.NodeProto, shape: tuple[int | str | None, ...]
+) -> Letters | None:
+    """Return the letters from in front of an earlier Reshape that a later one takes back.
+
+    Between the two (a group normalisation, say) every tensor has the shape of the first one's.
+    """
+    view, name = layouts.view, node.input[0]
+    between = view.shape(name)
+    while (producer := view.producer_of(name)) is not None and producer.input:
+        if producer.op_type == "Reshape":
+            return layouts.of(producer) if view.shape(producer.input[0]) == shape else None
+        name = producer.input[0]
+        if view.shape(name) != between:
+            return None
+    return None
 
 
 def _concat(layouts: "Layouts", node: onnx.NodeProto, attrs: dict[str, Any]) -> Letters | None:

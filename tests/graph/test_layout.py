@@ -266,3 +266,19 @@ def test_symbols_match_by_name() -> None:
     assert reshaped("NSC", ("n", "t", 8), ("n", "t", 2, 4)) == "NSCC"
     assert reshaped("NCSS", ("n", 8, "h", "w"), ("n", 8, None)) == "NCS"
     assert reshaped("NSSC", ("n", "h", "w", 8), (None, 8)) == "NC"
+
+
+@pytest.mark.parametrize("groups", [2, 3])
+def test_the_features_come_back_behind_an_exported_group_normalisation(
+    groups: int, tmp_path: Path
+) -> None:
+    g = Builder()
+    x = image(g)
+    grouped = g.op("Reshape", conv(g, x, 8, 6), g.tensor(np.array([0, groups, -1])))
+    scale, bias = g.tensor(np.ones(groups)), g.tensor(np.zeros(groups))
+    normed = g.op("InstanceNormalization", grouped, scale, bias)
+    back = g.op("Reshape", normed, g.op("Shape", conv(g, x, 8, 6)))
+    y = g.op("Relu", g.op("Mul", back, g.tensor(np.linspace(0.5, 1.5, 6).reshape(6, 1, 1))))
+    g.output(g.op("GlobalAveragePool", y), ["n", 6, 1, 1])
+    (site,) = Measurement(g.save(tmp_path / "m.onnx"), Options()).located().sites
+    assert (site.sample_axis, site.feature_axis) == (0, 1)
