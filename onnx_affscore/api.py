@@ -1,8 +1,10 @@
 """The Python interface: ``signature`` and ``sites``, thin over :mod:`onnx_affscore.measure`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from onnx_affscore.asked import Asked, parse_operators
 from onnx_affscore.data.source import Data
 from onnx_affscore.graph.hints import input_hints
 from onnx_affscore.graph.model import load, save
@@ -34,7 +36,9 @@ def signature(
     **options
         The fields of :class:`onnx_affscore.options.Options` (``samples``, ``batch_size``,
         ``seed``, ``device``, ``covariance``, ...), and ``roles`` (comma-separated), ``include``
-        and ``exclude`` (regular expressions).
+        and ``exclude`` (regular expressions). ``operators`` (``("residual",)``, or
+        comma-separated), ``probes`` (``["IN:OUT"]``) and ``composition`` ask for sites that are
+        no activations.
 
     Raises
     ------
@@ -60,16 +64,34 @@ def signature(
         include=options.pop("include", None),
         exclude=options.pop("exclude", None),
     )
+    options["operators"] = parse_operators(options.pop("operators", None))
+    options["probes"] = tuple(options.pop("probes", ()))
     return measure(model, data, options=Options(selection=selection, **options), progress=progress)
 
 
-def sites(model: str | Path) -> tuple[tuple[ActivationSite, ...], tuple[Skipped, ...]]:
+def sites(
+    model: str | Path,
+    *,
+    operators: str | Iterable[str] | None = None,
+    probes: Iterable[str] = (),
+    composition: bool = False,
+    composition_from: str | None = None,
+) -> tuple[tuple[ActivationSite, ...], tuple[Skipped, ...]]:
     """Return the activation sites of a model in execution order, and the skipped look-alikes.
 
-    Runs no data. Raises :class:`~onnx_affscore.errors.ModelError` where the file is no model.
+    With ``operators``, ``probes`` and ``composition`` also the sites that these ask for, see
+    :class:`onnx_affscore.asked.Asked`. Runs no data.
+    Raises :class:`~onnx_affscore.errors.ModelError` where the file is no model, and
+    :class:`~onnx_affscore.errors.OptionError` where a tensor is asked for that it does not have.
     """
+    asked = Asked(
+        operators=parse_operators(operators),
+        probes=tuple(probes),
+        composition=composition,
+        composition_from=composition_from,
+    )
     loaded = load(model)
-    located = find_activations(loaded, input_hints(loaded.proto)).located
+    located = find_activations(loaded, input_hints(loaded.proto), asked).located
     return located.sites, located.skipped
 
 

@@ -18,6 +18,7 @@ from onnx_affscore.records import (
     METHOD_VERSION,
     SCHEMA_VERSION,
     ActivationSite,
+    Role,
     ScoredSite,
     Signature,
     SiteScore,
@@ -107,7 +108,12 @@ def _scored(
             reason = "no batch of the data reached it"
         if reason is not None:
             return ScoredSite.of(site, SiteScore.none(reason))
-        return ScoredSite.of(site, engine.call(figures, gathered.paired(site)))
+        sample = gathered.paired(site)
+        before, behind = (side.features.shape for side in (sample.x, sample.y))
+        if site.role is Role.PROBE and before != behind:  # its ends need not have one shape
+            reason = f"tables of {before} and {behind} rows and columns: no pairs"
+            return ScoredSite.of(site, SiteScore.none(reason))
+        return ScoredSite.of(site, engine.call(figures, sample))
 
     return tuple(engine.each_site(score, sites))
 
@@ -150,5 +156,9 @@ def _recorded(options: Options) -> dict[str, Any]:
         "sparsity": options.sparsity,
         "memory_limit": options.memory_limit,
         "feature_axis": options.feature_axis,
+        "operators": list(options.operators),
+        "probes": list(options.probes),
+        "composition": options.composition,
+        "composition_from": options.composition_from,
         **{k: list(v) if isinstance(v, tuple) else v for k, v in selection.items()},
     }

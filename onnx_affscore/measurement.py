@@ -10,6 +10,7 @@ from typing import final
 
 import onnx
 
+from onnx_affscore.asked import OPERATORS
 from onnx_affscore.data import open_source
 from onnx_affscore.data.columns import fixed_batch
 from onnx_affscore.data.source import Data
@@ -73,9 +74,17 @@ class Measurement:
 
     def located(self) -> Located:
         """Find the sites, those not selected marked with the reason."""
-        found = find_activations(self.model, self.hints)
+        operators = self.options.operators
+        found = find_activations(self.model, self.hints, self.options.asked)
         self.prepared = found.model
-        return found.selected(self.options.selection.apply(found.located.sites)).located
+        names = {site.activation for site in found.located.sites}
+        self.warnings += [
+            f"--operators {kind}: the model has none"
+            for kind in operators
+            if names.isdisjoint(OPERATORS[kind])
+        ]
+        sites = self.options.selection.apply(found.located.sites, operators=operators)
+        return found.selected(sites).located
 
     def source(self, data: Data) -> DataSource:
         """Open the data; made-up values get their shapes from the first probe that runs."""
@@ -125,6 +134,7 @@ class Measurement:
             probed.tensors,
             batched=probed.batch_size is None,
             forced_feature_axis=self.options.feature_axis,
+            pool=self.options.pool,
             mask=_token_mask(source),
         )
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import final
 
+from onnx_affscore.asked import Asked
 from onnx_affscore.errors import OptionError
 from onnx_affscore.selection import Selection
 
@@ -28,6 +29,9 @@ class Options:
 
     ``sparsity``, which needs every element of every tensor, is counted on the ``first`` samples,
     on ``all``, or (``none``) only where features are whole tensors.
+
+    ``operators``, ``probes``, ``composition`` and ``composition_from`` ask for sites beyond the
+    activations, see :class:`onnx_affscore.asked.Asked`.
     """
 
     samples: int | None = None
@@ -46,6 +50,10 @@ class Options:
     custom_operators: tuple[str, ...] = ()
     cluster: str | None = None
     memory_limit: int | None = None
+    operators: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
+    composition: bool = False
+    composition_from: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""
@@ -56,6 +64,17 @@ class Options:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise OptionError(f"{name} is {value}; wanted at least {least}")
+        _ = self.asked  # refuses what it does not know
+
+    @property
+    def asked(self) -> Asked:
+        """What is to be scored besides activations."""
+        return Asked(
+            operators=self.operators,
+            probes=self.probes,
+            composition=self.composition,
+            composition_from=self.composition_from,
+        )
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

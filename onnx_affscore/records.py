@@ -64,7 +64,7 @@ class Role(StrEnum):
     ATTENTION = "attention"  # softmax over keys
     HEAD = "head"  # nothing but reshaping or argmax behind it
     ROUTER = "router"  # chooses experts
-    PROBE = "probe"  # a pair of tensors that the user named
+    PROBE = "probe"  # asked for besides activations: a block, a pair of tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,14 +349,24 @@ class Signature:
 
     @property
     def values(self) -> FloatArray:
-        """The signature itself: the affinities of the scored sites, in execution order."""
-        return np.array([s.affinity for s in self.sites if s.affinity is not None], dtype=float)
+        """The signature itself: the affinities of the scored activations, in execution order.
+
+        Probes (blocks, pairs of tensors) are no part of a network's signature: they count only
+        where nothing else was scored.
+        """
+        scored = [s for s in self.sites if s.affinity is not None]
+        own = [s for s in scored if s.role != Role.PROBE] or scored
+        return np.array([s.affinity for s in own], dtype=float)
 
     @property
     def summary(self) -> Mapping[str, float | int | None]:
-        """Mean, standard deviation (ddof 0), min, max, median and max/mean of the scores."""
+        """Mean, standard deviation (ddof 0), min, max, median and max/mean of ``values``.
+
+        ``sites`` and ``scored`` count all sites, probes too.
+        """
         values = self.values
-        head: dict[str, float | int | None] = {"sites": len(self.sites), "scored": len(values)}
+        scored = sum(s.affinity is not None for s in self.sites)
+        head: dict[str, float | int | None] = {"sites": len(self.sites), "scored": scored}
         names = ("mean", "std", "min", "max", "median", "max_over_mean")
         if not len(values):
             return head | dict.fromkeys(names)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
+from onnx_affscore.asked import CAVEAT, OPERATORS
 from onnx_affscore.errors import OptionError
 from onnx_affscore.records import ActivationSite, Role
 
@@ -43,8 +44,13 @@ class Selection:
     include: str | None = None
     exclude: str | None = None
 
-    def apply(self, sites: Sequence[ActivationSite]) -> tuple[ActivationSite, ...]:
+    def apply(
+        self, sites: Sequence[ActivationSite], *, operators: Sequence[str] = ()
+    ) -> tuple[ActivationSite, ...]:
         """Return all sites, those not selected with the reason why they stay unscored.
+
+        Asking is selecting: probes, and activations of the ``operators`` asked for (softmax), are
+        scored whatever their role, and carry the caveat of what is no elementwise function.
 
         Under the default roles, a model whose only elementwise activations are heads has these
         scored: a network cut behind its last activation is still a network.
@@ -56,16 +62,19 @@ class Selection:
             plain = [s for s in sites if s.activation not in _NORMALISING]
         else:
             plain = list(sites)
+        asked = {name for kind in operators for name in OPERATORS[kind]}
         chosen = []
         for site in sites:
-            reason = site.unscored
-            if reason is None and (site.role not in roles or site not in plain):
+            reason, warnings = site.unscored, site.warnings
+            if site.role is Role.PROBE or site.activation in asked:
+                warnings = (*warnings, CAVEAT)
+            elif reason is None and (site.role not in roles or site not in plain):
                 reason = "role"
             if reason is None and include is not None and not include.search(site.name):
                 reason = "not included"
             if reason is None and exclude is not None and exclude.search(site.name):
                 reason = "excluded"
-            chosen.append(replace(site, unscored=reason))
+            chosen.append(replace(site, unscored=reason, warnings=warnings))
         return tuple(chosen)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from onnx_affscore.cli.shared import DEBUG, MODEL, progress_bar, say_warnings
+from onnx_affscore.cli.shared import ASKED, DEBUG, MODEL, progress_bar, say_warnings
 
 __all__ = ["command"]
 
@@ -96,6 +96,7 @@ def _memory_limit(_ctx: click.Context, _parameter: click.Parameter, text: str | 
     help="Compare the original outputs on the first batch.",
 )
 @click.option("--roles", metavar="A,B|all", help="Roles to score [default: hidden,gate,recurrent].")
+@ASKED
 @click.option("--include", metavar="REGEX", help="Score only sites whose name it matches.")
 @click.option("--exclude", metavar="REGEX", help="Leave out sites whose name it matches.")
 @click.option(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["DEBUG", "MODEL", "progress_bar", "say_warnings"]
+__all__ = ["ASKED", "DEBUG", "MODEL", "progress_bar", "say_warnings"]
 
 MODEL = click.argument("model", type=click.Path(exists=True))
 
@@ -17,6 +17,35 @@ def DEBUG(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 - a
     return click.option(
         "--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."
     )(function)
+
+
+def ASKED(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 - a decorator constant
+    """Add the options that ask for sites besides activations."""
+    options = (
+        click.option(
+            "--operators",
+            metavar="A,B|all",
+            help="Sites that are no activations: max-pool, normalisation, residual; softmax too.",
+        ),
+        click.option(
+            "--probe",
+            "probes",
+            multiple=True,
+            metavar="IN:OUT",
+            help="Any two tensors, by name, as a site; repeatable.",
+        ),
+        click.option(
+            "--composition",
+            is_flag=True,
+            help="The network from its input to every hidden activation, as sites.",
+        ),
+        click.option(
+            "--composition-from", metavar="TENSOR", help="The same, from another tensor on."
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 @contextmanager

@@ -4,17 +4,19 @@ from collections.abc import Iterator, Sequence
 
 from onnx_affscore.errors import InternalError
 from onnx_affscore.graph.layout import default_feature_axis, feature_axis, sample_axis
-from onnx_affscore.graph.level import Activation, InRecurrent, Level, Place
+from onnx_affscore.graph.level import Activation, InRecurrent, Level, Place, Probe
 from onnx_affscore.graph.names import module_path, printable, unique
 from onnx_affscore.graph.search import NORMALISING, Found
 from onnx_affscore.graph.view import GraphView
 from onnx_affscore.records import ActivationSite, Role
 from onnx_affscore.taps import Derived
 
-__all__ = ["sites", "tensors"]
+__all__ = ["sites", "whereabouts"]
+
+_GUESSED = "feature axis guessed from the rank: the graph does not tell it"
 
 
-def tensors(
+def whereabouts(
     found: Sequence[tuple[Level, Activation]],
 ) -> tuple[dict[str, str], dict[str, Place], dict[str, Derived]]:
     """Return the letters of the sites' tensors, the places of those in subgraphs, the derived."""
@@ -61,18 +63,24 @@ def sites(found: Sequence[tuple[Level, Activation]]) -> Iterator[ActivationSite]
     ):
         if isinstance(item, InRecurrent):
             yield _gate_site(level, item, index=index, name=name, scope=scope)
+        elif isinstance(item, Probe):
+            yield _probe_site(level, item, index=index, name=name, scope=scope)
         else:
             yield _site(level, item, index=index, name=name, scope=scope)
 
 
 def _path(view: GraphView, item: Activation) -> tuple[str, str]:
     """Return the name of an activation before it is made unique, and its scope."""
+    if isinstance(item, Probe) and item.name is not None:
+        return item.name, ""
     nodes = [view.nodes[p] for p in item.nodes]
     inside = isinstance(item, InRecurrent)
     name, scope = module_path(nodes, nodes[-1].output[0] if inside else item.output)
     if isinstance(item, InRecurrent):
         direction = item.activation.direction
         name, scope = f"{name}.{direction}.{item.activation.gate}", name
+    elif isinstance(item, Probe):
+        name = f"{name} ({item.label})"
     prefix = f"{view.label}/" if view.path else ""
     return prefix + name, view.label or scope
 
@@ -107,8 +115,7 @@ def _site(level: Level, item: Found, *, index: int, name: str, scope: str) -> Ac
         feature = item.params["axis"] % width if width else None
     warnings: tuple[str, ...] = ()
     if feature is None and rank is not None:
-        feature = default_feature_axis(rank)
-        warnings = ("feature axis guessed from the rank: the graph does not tell it",)
+        feature, warnings = default_feature_axis(rank), (_GUESSED,)
     nodes = [view.nodes[p] for p in item.nodes]
     return ActivationSite(
         index=index,
@@ -124,6 +131,33 @@ def _site(level: Level, item: Found, *, index: int, name: str, scope: str) -> Ac
         sample_axis=sample_axis(letters) if letters else 0,
         unscored=_cannot_be_tapped(view),
         warnings=warnings,
+    )
+
+
+def _probe_site(level: Level, item: Probe, *, index: int, name: str, scope: str) -> ActivationSite:
+    """Each end has its own layout; the site shows that of the output."""
+    view = level.view
+    letters = level.layouts[item.output]
+    rank = view.rank(item.output)
+    feature = feature_axis(letters)
+    if feature is None and rank is not None:
+        feature = default_feature_axis(rank)
+    nodes = [view.nodes[p] for p in item.nodes]
+    guessed = any(feature_axis(level.layouts[end]) is None for end in (item.input, item.output))
+    return ActivationSite(
+        index=index,
+        name=name,
+        activation=item.activation,
+        params=item.params,
+        role=Role.PROBE,
+        scope=scope,
+        nodes=tuple(printable(n.name or n.output[0]) for n in nodes),
+        input=view.key(item.input),
+        output=view.key(item.output),
+        feature_axis=feature,
+        sample_axis=sample_axis(letters) if letters else 0,
+        unscored=item.unscored or _cannot_be_tapped(view),
+        warnings=(_GUESSED,) if guessed else (),
     )
 
 

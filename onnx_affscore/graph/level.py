@@ -1,7 +1,8 @@
 """One graph of a model with what was found in it: what the walk hands to the description."""
 
-from dataclasses import dataclass
-from typing import TypeAlias, final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, final
 
 from onnx_affscore.graph.context import Context
 from onnx_affscore.graph.layout import Layouts
@@ -9,7 +10,7 @@ from onnx_affscore.graph.recurrent import RecurrentActivation
 from onnx_affscore.graph.search import Found, Search
 from onnx_affscore.graph.view import GraphView, Step
 
-__all__ = ["Activation", "InRecurrent", "Level", "Place"]
+__all__ = ["Activation", "InRecurrent", "Level", "Place", "Probe"]
 
 
 @final
@@ -43,7 +44,26 @@ class InRecurrent:
         return self.activation.output.name
 
 
-Activation: TypeAlias = Found | InRecurrent
+@final
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Two tensors to compare that are not the ends of an activation.
+
+    ``nodes`` are the operators between them, or those that make them; its name is ``name``, else
+    the module path of ``nodes`` with ``label`` behind it. ``unscored``: why it cannot be measured.
+    """
+
+    input: str
+    output: str
+    nodes: tuple[int, ...]
+    activation: str
+    label: str = ""
+    name: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    unscored: str | None = None
+
+
+Activation: TypeAlias = Found | InRecurrent | Probe
 
 
 @final

@@ -3,21 +3,24 @@
 Subgraphs of If, Loop and Scan are walked where their node stands.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
 import onnx
 
+from onnx_affscore.asked import Asked
+from onnx_affscore.graph.blocks import blocks
 from onnx_affscore.graph.context import Context
-from onnx_affscore.graph.describe import sites, tensors
+from onnx_affscore.graph.describe import sites, whereabouts
 from onnx_affscore.graph.infer import infer, types_of
 from onnx_affscore.graph.layout import Layouts, input_letters
-from onnx_affscore.graph.level import Activation, InRecurrent, Level, Place
+from onnx_affscore.graph.level import Activation, InRecurrent, Level, Place, Probe
 from onnx_affscore.graph.lookalikes import LOOKALIKES
 from onnx_affscore.graph.model import LoadedModel
 from onnx_affscore.graph.names import printable
 from onnx_affscore.graph.opening import HiddenSoftmax
+from onnx_affscore.graph.pairs import Tensors, compositions, named_pairs
 from onnx_affscore.graph.recurrent import Unsupported, recurrent
 from onnx_affscore.graph.recurrent_cells import KINDS
 from onnx_affscore.graph.search import Found, Search
@@ -51,11 +54,14 @@ def locate(
     hints: Sequence[InputHint] = (),
     *,
     softmaxes: Sequence[HiddenSoftmax] = (),
+    asked: Asked | None = None,
+    tensors: Tensors | None = None,
 ) -> Located:
     """Find every activation of a model, named by what it computes.
 
     ``hints`` tell which axis of the inputs counts samples; ``softmaxes`` are those inside
-    attention operators, made tensors of the graph.
+    attention operators, made tensors of the graph. ``asked``: what else is to be a site;
+    ``tensors``: those that it can name. Raises :class:`OptionError` for a name that is none.
     """
     inferred = infer(model.proto, representative_sizes(hints))
     view = GraphView(model.proto.graph, types=types_of(inferred), folder=model.folder)
@@ -63,12 +69,17 @@ def locate(
     found: list[tuple[Level, Activation]] = []
     skipped: list[Skipped] = []
     shown = {s.output: s for s in softmaxes}
-    for level, item in _walk(_searched(view, context, layouts), inferred, shown):
+    tensors = tensors or Tensors.of(model.proto, model.proto)
+
+    def more(level: Level) -> Iterator[Probe]:
+        return _probes(level, asked or Asked(), tensors)
+
+    for level, item in _walk(_searched(view, context, layouts), inferred, shown, more):
         if isinstance(item, Skipped):
             skipped.append(item)
         else:
             found.append((level, item))
-    letters, places, derived = tensors(found)
+    letters, places, derived = whereabouts(found)
     return Located(tuple(sites(found)), tuple(skipped), letters, places, derived)
 
 
@@ -78,14 +89,30 @@ def _searched(view: GraphView, context: Context, layouts: Layouts) -> Level:
     return Level(view, context, layouts, found, search)
 
 
+def _probes(level: Level, asked: Asked, tensors: Tensors) -> Iterator[Probe]:
+    """Yield what was asked for besides activations; only the main graph's tensors have names."""
+    yield from blocks(level, asked.operators)
+    if not level.view.path:
+        yield from named_pairs(level, tensors, asked.probes)
+        if asked.composition or asked.composition_from is not None:
+            yield from compositions(level, tensors, asked)
+
+
 def _walk(
-    level: Level, inferred: onnx.GraphProto, softmaxes: Mapping[str, HiddenSoftmax]
+    level: Level,
+    inferred: onnx.GraphProto,
+    softmaxes: Mapping[str, HiddenSoftmax],
+    more: Callable[[Level], Iterator[Probe]],
 ) -> Iterator[tuple[Level, Activation | Skipped]]:
-    """Yield what is found and skipped in a graph and in those inside it, in execution order."""
+    """Yield what is found and skipped in a graph and in those inside it, in execution order.
+
+    ``more`` yields what a graph has besides activations.
+    """
     view = level.view
-    ends: dict[int, list[Found]] = {}
-    for item in level.found:
-        ends.setdefault(item.nodes[-1], []).append(item)
+    ends: dict[int, list[Found | Probe]] = {}
+    found: list[Found | Probe] = [*level.found, *more(level)]
+    for each in found:
+        ends.setdefault(each.nodes[-1] if each.nodes else 0, []).append(each)
     inside = {p for item in level.found for p in item.nodes}
     place_of = {id(node): i for i, node in enumerate(view.graph.node)}
     for position, node in enumerate(view.nodes):
@@ -104,7 +131,7 @@ def _walk(
         typed = dict(subgraphs(inferred.node[place]))
         for attribute, graph in subgraphs(node):
             child = _inside(level, node, Step(place, attribute), graph, typed[attribute])
-            yield from _walk(child, typed[attribute], softmaxes)
+            yield from _walk(child, typed[attribute], softmaxes, more)
 
 
 def _attention(softmax: HiddenSoftmax, position: int) -> Found:

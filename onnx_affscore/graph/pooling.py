@@ -14,7 +14,15 @@ from onnx_affscore.errors import OptionError
 from onnx_affscore.records import Array, TensorLayout
 from onnx_affscore.taps import Derived
 
-__all__ = ["POOLINGS", "Read", "derived_reader", "patch_reader", "raw_reader", "reader"]
+__all__ = [
+    "POOLINGS",
+    "Read",
+    "derived_reader",
+    "patch_reader",
+    "raw_reader",
+    "reader",
+    "reference_axes",
+]
 
 Read: TypeAlias = Callable[[Mapping[str, Array], int], Array]
 _Rows: TypeAlias = Callable[[Array, int], Array]
@@ -141,9 +149,14 @@ def _strata(count: int, seed: int) -> Array:
     return np.floor(edges[:-1] + draw * np.diff(edges)).astype(np.intp)
 
 
+def reference_axes(layout: TensorLayout) -> list[int]:
+    """Return the axes that the published code averages: the last two of four, the last of three."""
+    return {4: [2, 3], 3: [2]}.get(layout.rank, [])
+
+
 def _reference(layout: TensorLayout, seed: int) -> tuple[list[int], _Rows]:
-    """The published code: the last two axes of four, the last of three, axis 0 the rows."""
-    axes = {4: [2, 3], 3: [2]}.get(layout.rank, [])
+    """The published code's axes; axis 0 counts the rows."""
+    axes = reference_axes(layout)
     return axes, lambda array, samples: array.reshape(array.shape[0] if array.ndim else 1, -1)
 
 

@@ -1,13 +1,15 @@
 """From what the graph says and what a probe run showed to the layout of every tensor of a site."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import final
 
 from onnx_affscore.graph.layout import default_feature_axis, feature_axis, sample_axis
 from onnx_affscore.graph.locate import Located
+from onnx_affscore.graph.pooling import reference_axes
 from onnx_affscore.graph.search import NORMALISING
-from onnx_affscore.records import ActivationSite, ProbedTensor, TensorLayout, TokenMask
+from onnx_affscore.records import ActivationSite, ProbedTensor, Role, TensorLayout, TokenMask
 
 __all__ = ["Resolved", "resolve"]
 
@@ -28,17 +30,19 @@ def resolve(
     batched: bool,
     forced_feature_axis: int | None = None,
     mask: TokenMask | None = None,
+    pool: str = "mean",
 ) -> Resolved:
     """Settle the axes of every site's tensors.
 
     ``batched`` says that the model was run with two batch sizes: then the axis that grew with the
     batch is the sample axis, whatever the graph says. ``forced_feature_axis`` is the user's
     choice; ``mask`` restricts means over its tokens to the real ones. A site whose tensors do not
-    count samples becomes unscored, with the reason.
+    count samples becomes unscored, with the reason; so does a probe whose ends give tables of
+    different shapes under ``pool``. Probes come last: they read a tensor as activations do.
     """
     layouts: dict[str, TensorLayout] = {}
     sites = []
-    for site in located.sites:
+    for site in sorted(located.sites, key=lambda s: s.role is Role.PROBE):
         if site.input in located.derived:
             layouts |= {
                 name: TensorLayout(located.derived[name].dtype, 3, 0, 2)
@@ -53,9 +57,16 @@ def resolve(
         )
         reason = site.unscored or _unusable(x) or _unusable(y)
         if reason is None and x is not None and y is not None:
-            ly = _layout(site, site.output, y, located, batched, forced_feature_axis)
-            lx = _layout(site, site.input, x, located, batched, forced_feature_axis, like=ly)
-            reason = _mismatch(x, lx, y, ly) or _conflict(site, lx, ly, layouts)
+            if site.role is Role.PROBE:
+                lx, ly = (
+                    _of_end(site, name, tensor, located, batched, forced_feature_axis, layouts)
+                    for name, tensor in ((site.input, x), (site.output, y))
+                )
+                reason = _uncounted(x, lx) or _uncounted(y, ly) or _unpaired(x, lx, y, ly, pool)
+            else:
+                ly = _layout(site, site.output, y, located, batched, forced_feature_axis)
+                lx = _layout(site, site.input, x, located, batched, forced_feature_axis, like=ly)
+                reason = _mismatch(x, lx, y, ly) or _conflict(site, lx, ly, layouts)
             if reason is None:
                 layouts[site.output] = _masked(ly, y, mask)
                 layouts[site.input] = _masked(lx, x, mask)
@@ -63,7 +74,7 @@ def resolve(
                 site, feature_axis=ly.feature_axis, sample_axis=ly.sample_axis
             )
         sites.append(replace(site, unscored=reason))
-    return Resolved(tuple(sites), layouts)
+    return Resolved(tuple(sorted(sites, key=lambda s: s.index)), layouts)
 
 
 def _unusable(tensor: ProbedTensor | None) -> str | None:
@@ -156,11 +167,66 @@ def _sample(tensor: ProbedTensor, letters: str | None, batched: bool) -> int | N
     return grown[0]
 
 
+def _of_end(
+    site: ActivationSite,
+    name: str,
+    tensor: ProbedTensor,
+    located: Located,
+    batched: bool,
+    forced: int | None,
+    taken: Mapping[str, TensorLayout],
+) -> TensorLayout:
+    """Return the layout of one end of a probe: its own, whatever that of the other end is.
+
+    A tensor that an activation has too is read as there: it is tapped once.
+    """
+    if name in taken:
+        return replace(taken[name], mask=None)
+    own = site if name == site.output else replace(site, feature_axis=None)
+    return _layout(own, name, tensor, located, batched, forced)
+
+
+def _uncounted(tensor: ProbedTensor, layout: TensorLayout) -> str | None:
+    if layout.sample_axis is None and (tensor.larger is not None or tensor.samples != 1):
+        shapes = " and ".join(str(list(s)) for s in (tensor.shape, tensor.larger) if s)
+        return f"no axis of the tensor counts samples: {shapes} for one batch and for two"
+    return None
+
+
+def _unpaired(
+    x: ProbedTensor, lx: TensorLayout, y: ProbedTensor, ly: TensorLayout, pool: str
+) -> str | None:
+    """Return why the tables of two tensors have no common shape, None where they have one."""
+    for what, before, after in zip(
+        ("rows", "positions of a sample", "features"),
+        _table(x, lx, pool),
+        _table(y, ly, pool),
+        strict=True,
+    ):
+        if before != after:
+            return f"{before} {what} before, {after} behind"
+    return None
+
+
+def _table(tensor: ProbedTensor, layout: TensorLayout, pool: str) -> tuple[int, int, int]:
+    """Rows, the positions of a sample that are rows of their own, and columns of a tensor's table.
+
+    Rows are counted where they need not be the samples.
+    """
+    columns = _columns(tensor, layout)
+    positions = math.prod(tensor.shape) // (columns * tensor.samples)
+    if pool == "reference":
+        left = [d for axis, d in enumerate(tensor.shape) if axis not in reference_axes(layout)]
+        return math.prod(left[:1]), 1, math.prod(left[1:])
+    if pool == "flatten":
+        return 1, 1, columns * positions
+    return 1, positions if pool == "positions" else 1, columns
+
+
 def _mismatch(x: ProbedTensor, lx: TensorLayout, y: ProbedTensor, ly: TensorLayout) -> str | None:
-    for tensor, layout in ((x, lx), (y, ly)):
-        if layout.sample_axis is None and (tensor.larger is not None or tensor.samples != 1):
-            shapes = " and ".join(str(list(s)) for s in (tensor.shape, tensor.larger) if s)
-            return f"no axis of the tensor counts samples: {shapes} for one batch and for two"
+    reason = _uncounted(x, lx) or _uncounted(y, ly)
+    if reason is not None:
+        return reason
     before, after = _columns(x, lx), _columns(y, ly)
     if before != after:
         return f"{before} features before the activation, {after} behind it"

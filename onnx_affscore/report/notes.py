@@ -125,7 +125,7 @@ def role_counts(roles: Iterable[str]) -> str:
 def verdict(signature: Signature) -> list[tuple[str, int]]:
     """Count the sites by what became of them: scored, degenerate, undefined, unscored."""
     found = [site.status for site in signature.sites]
-    scored = len(signature.values)
+    scored = sum(site.affinity is not None for site in signature.sites)
     counts = [("scored", scored)]
     for status in (Status.DEGENERATE, Status.UNDEFINED, Status.UNSCORED):
         if status in found or status != Status.UNDEFINED:

@@ -40,7 +40,7 @@ class _Axes:
 def signature_svg(signature: Signature) -> str:
     """Draw every site of a signature; those without a score are crosses below the axis."""
     sites = signature.sites
-    bounds = [0.0, 1.0, *signature.values.tolist()]
+    bounds = [0.0, 1.0, *(site.affinity for site in sites if site.affinity is not None)]
     low, high = (math.floor(min(bounds) * 10) / 10, math.ceil(max(bounds) * 10) / 10)
     axes = _Axes(len(sites), low, high)
     radius = min(6.0, max(2.5, 260 / max(len(sites), 1)))

@@ -173,8 +173,9 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
         "--covariance": "empirical", "--roles": "all", "--include": ".", "--exclude": "nothing",
         "--json": "s.json", "--csv": "s.csv", "--html": "s.html", "--plot": "s.png",
         "--output-dir": "all", "--sparsity": "none", "--memory-limit": "20kB",
+        "--operators": "residual", "--probe": "x:x", "--composition-from": "matmul_2",
     }  # fmt: skip
-    flags = ["--no-verify", "--strict", "--quiet", "--no-progress", "--debug"]
+    flags = ["--no-verify", "--strict", "--quiet", "--no-progress", "--debug", "--composition"]
     known = {o for p in score.command.params for o in (*p.opts, *p.secondary_opts)}
     untried = known - {*options, *flags, "model"}
     assert untried == {"--verify", "--custom-op-library", "--cluster"}
@@ -185,6 +186,8 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
     found = Signature.from_json(here / "s.json")
     assert (found.data["samples"], found.run["batch_size"], found.run["seed"]) == (30, 8, 3)
     assert found.run["memory_limit"] == 20_000
+    assert found.run["operators"] == ["residual"]
+    assert [s.name for s in found.sites][0] == "probe x:x"
     assert not found.run["outputs_verified"]
     assert found == Signature.from_json(here / "all" / "signature.json")
 
