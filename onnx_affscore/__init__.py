@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from onnx_affscore.errors import AffscoreError, DegenerateScoreError
     from onnx_affscore.records import ActivationSite, ScoredSite, Signature
     from onnx_affscore.score import affinity_score
+    from onnx_affscore.statistics.compare import compare
 
 __version__ = "0.1.0"
 
@@ -23,6 +24,7 @@ _PLACES = {
     "ScoredSite": "onnx_affscore.records",
     "Signature": "onnx_affscore.records",
     "affinity_score": "onnx_affscore.score",
+    "compare": "onnx_affscore.statistics.compare",
     "signature": "onnx_affscore.api",
     "sites": "onnx_affscore.api",
 }
@@ -35,6 +37,7 @@ __all__ = [
     "Signature",
     "__version__",
     "affinity_score",
+    "compare",
     "signature",
     "sites",
 ]

@@ -30,7 +30,8 @@ class ComparisonOptions:
     """Everything about a comparison but the signatures; the tables of ``statistics/`` have names.
 
     ``baseline`` is a label, None the first; ``roles`` None takes every scored site but probes;
-    ``groups`` None chooses a number; ``checkpoints`` says that the signatures are one training.
+    ``groups`` None chooses a number; ``checkpoints`` says that the signatures are one training;
+    ``statistic`` is the one that a scatter plot shows.
     """
 
     align: str = "auto"
@@ -41,16 +42,21 @@ class ComparisonOptions:
     roles: Collection[str] | None = None
     groups: int | None = None
     checkpoints: bool = False
+    statistic: str = "mean"
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One signature of a comparison, cut down to the sites that are compared."""
+    """One signature of a comparison, cut down to the sites that are compared.
+
+    ``summary`` are the statistics of their scores, None where there are none.
+    """
 
     label: str
     family: str | None
     signature: Signature
+    summary: Mapping[str, float | None]
 
 
 @final

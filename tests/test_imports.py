@@ -14,7 +14,7 @@ import onnx_affscore
 PACKAGE = Path(onnx_affscore.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 ROOT = "onnx_affscore"
-SIBLINGS = ("graph", "run", "data", "score", "report")
+SIBLINGS = ("graph", "run", "data", "score", "statistics", "report")
 
 # Files outside graph/ that may import onnx, each with its reason.
 _IMPORT_ONNX = {
@@ -34,6 +34,7 @@ _BOTTOM: dict[str, tuple[set[str], set[str]]] = {
     "records.py": ({"fields"}, {"report"}),
     "protocols.py": ({"records"}, set()),
     "taps.py": ({"records"}, set()),
+    "comparison.py": ({"errors", "records"}, set()),
     "asked.py": ({"errors"}, set()),
 }
 # What a command may import before it is used.
@@ -125,12 +126,13 @@ def test_siblings_never_import_one_another() -> None:
     assert crossing == []
 
 
-def test_score_imports_numpy_scipy_and_the_records_alone() -> None:
-    allowed = {"score", "records", "errors", "protocols"}
+@pytest.mark.parametrize("folder", ["score", "statistics"])
+def test_what_computes_imports_numpy_scipy_and_the_records_alone(folder: str) -> None:
+    allowed = {folder, "records", "errors", "protocols", "comparison"}
     foreign = [
         str(i)
         for i in IMPORTS
-        if _folder(i.file) == "score"
+        if _folder(i.file) == folder
         and (i.inner not in allowed if i.top == ROOT else i.top not in {"numpy", "scipy"})
         and i.top not in sys.stdlib_module_names
     ]
@@ -138,7 +140,7 @@ def test_score_imports_numpy_scipy_and_the_records_alone() -> None:
 
 
 def test_siblings_import_nothing_above_them() -> None:
-    below = {"fields", "records", "errors", "protocols", "taps", "asked"}
+    below = {"fields", "records", "errors", "protocols", "taps", "asked", "comparison"}
     upward = [
         str(i)
         for i in IMPORTS

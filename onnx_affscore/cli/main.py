@@ -16,6 +16,7 @@ _COMMANDS = {
     "score": "onnx_affscore.cli.score",
     "sites": "onnx_affscore.cli.sites",
     "instrument": "onnx_affscore.cli.instrument",
+    "compare": "onnx_affscore.cli.compare",
     "demo": "onnx_affscore.cli.demo",
     "doctor": "onnx_affscore.cli.doctor",
 }

@@ -10,7 +10,7 @@ from onnx_affscore.report.columns import RANKS, TRANSPORT, ordered, score_names
 from onnx_affscore.report.names import printable
 from onnx_affscore.report.signature_json import to_dict
 
-__all__ = ["header", "rows", "to_csv"]
+__all__ = ["cell", "header", "rows", "to_csv"]
 
 _PLACE = ("index", "name", "activation", "params", "role", "scope", "nodes", "input", "output")
 _STATE = ("feature_axis", "features", "samples", "status", "reason")
@@ -58,12 +58,13 @@ def to_csv(signature: Signature) -> str:
     stream = io.StringIO()
     columns = header(signature)
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(map(_cell, columns))
-    writer.writerows([_cell(row[name]) for name in columns] for row in rows(signature))
+    writer.writerow(map(cell, columns))
+    writer.writerows([cell(row[name]) for name in columns] for row in rows(signature))
     return stream.getvalue()
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
+    """Return a value as a cell, text so that no spreadsheet runs it."""
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str):

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from onnx_affscore.comparison import Association
-from onnx_affscore.records import FloatArray, Signature
+from onnx_affscore.records import FloatArray
 from onnx_affscore.statistics.corrections import corrected
-from onnx_affscore.statistics.summaries import STATISTICS, summary
+from onnx_affscore.statistics.summaries import STATISTICS
 
 __all__ = ["COEFFICIENTS", "FEW", "associations", "correlate"]
 
@@ -38,14 +38,16 @@ COEFFICIENTS: Mapping[str, Transform] = {
 
 
 def associations(
-    signatures: Sequence[Signature], accuracies: Sequence[float], *, correction: str = "holm"
+    summaries: Sequence[Mapping[str, float | None]],
+    accuracies: Sequence[float],
+    *,
+    correction: str = "holm",
 ) -> tuple[Association, ...]:
-    """Return every statistic of the signatures against the accuracies of their models.
+    """Return every statistic of signatures against the accuracies of their models.
 
     Models whose signature is empty are left out. p values are corrected over all rows.
     """
     rows = []
-    summaries = [summary(signature) for signature in signatures]
     for name in STATISTICS:
         pairs = zip((found[name] for found in summaries), accuracies, strict=True)
         kept = [(value, accuracy) for value, accuracy in pairs if value is not None]

@@ -18,7 +18,7 @@ from onnx_affscore.statistics.association import FEW, associations
 from onnx_affscore.statistics.clustering import cluster
 from onnx_affscore.statistics.differences import compare_pair
 from onnx_affscore.statistics.distances import DISTANCES, distance_matrix
-from onnx_affscore.statistics.summaries import compared_sites
+from onnx_affscore.statistics.summaries import STATISTICS, compared_sites, summary
 from onnx_affscore.statistics.training import in_order, training
 
 __all__ = ["compare"]
@@ -47,7 +47,7 @@ def compare(
     **options
         The fields of :class:`onnx_affscore.comparison.ComparisonOptions`: ``align``,
         ``distance``, ``linkage``, ``correction``, ``baseline``, ``roles``, ``groups``,
-        ``checkpoints``.
+        ``checkpoints``, ``statistic``.
 
     Raises
     ------
@@ -60,6 +60,10 @@ def compare(
     members = _members(signatures, labels, families, chosen)
     if chosen.distance not in DISTANCES:
         raise OptionError(f"no distance {chosen.distance!r}; wanted one of {', '.join(DISTANCES)}")
+    if chosen.statistic not in STATISTICS:
+        raise OptionError(
+            f"no statistic {chosen.statistic!r}; wanted one of {', '.join(STATISTICS)}"
+        )
     if chosen.checkpoints:
         members = [members[i] for i in in_order(members)]
     cut = [member.signature for member in members]
@@ -81,7 +85,7 @@ def compare(
         training=training(members) if chosen.checkpoints else None,
         accuracies={member.label: given[member.label] for member in rated},
         associations=associations(
-            [member.signature for member in rated],
+            [member.summary for member in rated],
             [given[member.label] for member in rated],
             correction=chosen.correction,
         )
@@ -110,9 +114,10 @@ def _members(
     if twice:
         raise OptionError(f"found two signatures called {twice[0]!r}; give each its own label")
     refuse_mixed_methods(names, signatures)
+    cut = [compared_sites(signature, options.roles) for signature in signatures]
     return [
-        Member(name, family, compared_sites(signature, options.roles))
-        for name, family, signature in zip(names, kin, signatures, strict=True)
+        Member(name, family, signature, summary(signature))
+        for name, family, signature in zip(names, kin, cut, strict=True)
     ]
 
 
@@ -170,7 +175,7 @@ def _warnings(members: Sequence[Member], options: ComparisonOptions) -> list[str
     if made_up:
         found.append(f"scored on made-up input, which says little: {', '.join(made_up)}")
     for what, values in (
-        ("data", [_data(member.signature) for member in members]),
+        ("data, or the form models take it in,", [_data(member.signature) for member in members]),
         ("pooling", [str(member.signature.run.get("pool")) for member in members]),
         ("covariance", [str(member.signature.run.get("covariance")) for member in members]),
     ):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from onnx_affscore.comparison import Member, Training
-from onnx_affscore.statistics.summaries import STATISTICS, summary
+from onnx_affscore.statistics.summaries import STATISTICS
 
 __all__ = ["in_order", "step_numbers", "training"]
 
@@ -44,13 +44,12 @@ def training(members: Sequence[Member]) -> Training:
     """
     labels = tuple(member.label for member in members)
     steps = step_numbers(labels)
-    summaries = [summary(member.signature) for member in members]
     scores = [{s.name: s.affinity for s in member.signature.sites} for member in members]
     names = dict.fromkeys(name for sites in scores for name in sites)
     return Training(
         labels=labels,
         steps=tuple(range(len(labels))) if steps is None else steps,
         source="the order given" if steps is None else "the numbers in the names",
-        statistics={name: tuple(found[name] for found in summaries) for name in STATISTICS},
+        statistics={name: tuple(m.summary[name] for m in members) for name in STATISTICS},
         sites={name: tuple(sites.get(name) for sites in scores) for name in names},
     )

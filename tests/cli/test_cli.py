@@ -22,7 +22,7 @@ from onnx_affscore.cli.main import main, run
 from tests.builder import Builder
 
 PROGRAM = [sys.executable, "-m", "onnx_affscore"]
-COMMANDS = ["score", "sites", "instrument", "demo", "doctor"]
+COMMANDS = ["score", "sites", "instrument", "compare", "demo", "doctor"]
 X = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
 
 
@@ -97,6 +97,13 @@ def test_made_up_data_are_warned_of_on_stderr(cli: Cli) -> None:
         (2, ["score", "model.onnx", "--samples", "0"]),
         (2, ["score", "model.onnx", "--pool", "median"]),
         (2, ["score", "model.onnx", "--roles", "tail"]),
+        (0, ["score", "linear.onnx", "--data", "x.npy", "--probe", "x:x"]),
+        (0, ["sites", "model.onnx", "--operators", "all", "--composition"]),
+        (2, ["score", "model.onnx", "--operators", "pool"]),
+        (2, ["score", "model.onnx", "--probe", "x"]),
+        (2, ["sites", "model.onnx", "--probe", "x:nowhere"]),
+        (2, ["score", "model.onnx", "--composition-from", "nowhere"]),
+        (4, ["score", "linear.onnx", "--operators", "all", "--composition"]),
         (2, ["score", "model.onnx", "--include", "("]),
         (2, ["score", "model.onnx", "--metrics", "beauty"]),
         (2, ["score", "model.onnx", "--device", "tpu"]),

@@ -7,6 +7,7 @@ import numpy as np
 
 from onnx_affscore.comparison import Member
 from onnx_affscore.records import ModelInfo, Role, ScoredSite, Signature, Status
+from onnx_affscore.statistics.summaries import summary
 
 # Read off the paper's plots, to about 0.002.
 ALEXNET = (0.489, 0.440, 0.495, 0.529, 0.557, 0.594, 0.548)
@@ -72,7 +73,8 @@ def signature(values: Sequence[float | None], **changed: Any) -> Signature:
 
 def member(label: str, values: Sequence[float], **changed: Any) -> Member:
     """Make a member of a comparison."""
-    return Member(label, changed.pop("family", None), signature(values, **changed))
+    made = signature(values, **changed)
+    return Member(label, None, made, summary(made))
 
 
 def waves(*, seed: int = 0, count: int = 6) -> list[Signature]:

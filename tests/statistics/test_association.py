@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from onnx_affscore.statistics.association import COEFFICIENTS, associations, correlate
-from onnx_affscore.statistics.summaries import STATISTICS
+from onnx_affscore.statistics.summaries import STATISTICS, summary
 from tests.statistics.makers import signature, waves
 
 POINTS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=4, max_size=12)
@@ -93,7 +93,7 @@ def test_without_one_of_three_points_there_is_no_range() -> None:
 
 
 def test_every_statistic_is_tried_and_paid_for() -> None:
-    rows = associations(waves(), [0.9, 0.92, 0.91, 0.8, 0.81, 0.79])
+    rows = associations([summary(s) for s in waves()], [0.9, 0.92, 0.91, 0.8, 0.81, 0.79])
     tried = [(row.statistic, row.coefficient) for row in rows]
     assert tried == [(s, c) for s in STATISTICS for c in COEFFICIENTS]
     assert all(row.n == 6 for row in rows)
@@ -104,5 +104,5 @@ def test_every_statistic_is_tried_and_paid_for() -> None:
 
 
 def test_an_empty_signature_is_left_out() -> None:
-    rows = associations([*waves(), signature([])], [0.1 * i for i in range(7)])
+    rows = associations([summary(s) for s in [*waves(), signature([])]], [0.1 * i for i in range(7)])
     assert {row.n for row in rows} == {6}

@@ -101,6 +101,7 @@ def test_versions_of_the_method_are_never_mixed() -> None:
         ({"baseline": "z"}, "no baseline 'z'; wanted one of 0.onnx"),
         ({"roles": {"tail"}}, "no role 'tail'; wanted some of hidden"),
         ({"roles": set()}, "no role at all"),
+        ({"statistic": "mode"}, "no statistic 'mode'; wanted one of mean"),
         ({"groups": 9}, "9 groups of 6"),
         ({"labels": ["a"]}, "found 1 labels and 1 families of 6 signatures"),
         ({"labels": ["a"] * 6}, "two signatures called 'a'"),
@@ -119,8 +120,8 @@ def test_one_signature_is_no_comparison() -> None:
 @pytest.mark.parametrize(
     ("changed", "warning"),
     [
-        ({"sha256": "ef" * 32}, "not comparable as they are, the data differs"),
-        ({"samples": 500}, "not comparable as they are, the data differs"),
+        ({"sha256": "ef" * 32}, "the data, or the form models take it in, differs"),
+        ({"samples": 500}, "the data, or the form models take it in, differs"),
         ({"pool": "flatten"}, "the pooling differs: mean, flatten"),
         ({"covariance": "reference"}, "the covariance differs: auto, reference"),
         ({"synthetic": True}, "scored on made-up input, which says little: odd"),
