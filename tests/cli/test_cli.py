@@ -194,7 +194,7 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
     assert (found.data["samples"], found.run["batch_size"], found.run["seed"]) == (30, 8, 3)
     assert found.run["memory_limit"] == 20_000
     assert found.run["operators"] == ["residual"]
-    assert [s.name for s in found.sites][0] == "probe x:x"
+    assert found.sites[0].name == "probe x:x"
     assert not found.run["outputs_verified"]
     assert found == Signature.from_json(here / "all" / "signature.json")
 
