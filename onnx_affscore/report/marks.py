@@ -1,7 +1,7 @@
 """How each activation is drawn in every picture: colour by kin, shape by name.
 
-Colours are those of Okabe and Ito (2008), told apart with any colour vision; the shape alone
-tells the common activations apart in grey.
+Colours come in three tiers of lightness; within a tier no two activations share a shape, so that
+grey paper and any colour vision tell all of them apart. Hues are those of Okabe and Ito (2008).
 """
 
 from collections.abc import Mapping
@@ -29,13 +29,13 @@ class Mark:
 
 
 KINS: Mapping[str, Kin] = {
-    "rectifier": Kin("#0072B2", "#4DA9E0"),
+    "rectifier": Kin("#00569A", "#4DA9E0"),
     "self-gated": Kin("#D55E00", "#F0803C"),
-    "exponential": Kin("#009E73", "#2FC79B"),
-    "squashing": Kin("#CC79A7", "#E29AC2"),
+    "exponential": Kin("#26BF93", "#2FC79B"),
+    "squashing": Kin("#B8609A", "#E29AC2"),
     "softmax": Kin("#E69F00", "#F2B632"),
     "shrinkage": Kin("#56B4E9", "#8CCDF2"),
-    "other": Kin("#5A5A5A", "#B8B8B8"),
+    "other": Kin("#3A3A3A", "#B8B8B8"),
 }
 
 MARKS: Mapping[str, Mark] = {
@@ -43,7 +43,7 @@ MARKS: Mapping[str, Mark] = {
     "LeakyRelu": Mark("rectifier", "<"),
     "PRelu": Mark("rectifier", ">"),
     "ThresholdedRelu": Mark("rectifier", "v"),
-    "SquaredRelu": Mark("rectifier", "h"),
+    "SquaredRelu": Mark("rectifier", "D"),
     "Clip": Mark("rectifier", "p"),
     "Gelu": Mark("self-gated", "s"),
     "QuickGelu": Mark("self-gated", "p"),
@@ -58,16 +58,16 @@ MARKS: Mapping[str, Mark] = {
     "Sigmoid": Mark("squashing", "^"),
     "HardSigmoid": Mark("squashing", "d"),
     "Tanh": Mark("squashing", "v"),
-    "Softsign": Mark("squashing", "p"),
-    "LogSigmoid": Mark("squashing", "<"),
-    "Erf": Mark("squashing", ">"),
+    "Softsign": Mark("squashing", "h"),
+    "LogSigmoid": Mark("squashing", "o"),
+    "Erf": Mark("squashing", "*"),
     "Softmax": Mark("softmax", "*"),
-    "LogSoftmax": Mark("softmax", "P"),
+    "LogSoftmax": Mark("softmax", "d"),
     "SoftShrink": Mark("shrinkage", "s"),
     "HardShrink": Mark("shrinkage", "D"),
-    "TanhShrink": Mark("shrinkage", "h"),
-    "Abs": Mark("other", ">"),
-    "Sign": Mark("other", "<"),
+    "TanhShrink": Mark("shrinkage", "p"),
+    "Abs": Mark("other", "d"),
+    "Sign": Mark("other", "P"),
     "Sin": Mark("other", "s"),
     "Exp": Mark("other", "^"),
     "Custom": Mark("other", "h"),

@@ -33,6 +33,7 @@ _INSIDE: dict[str, Any] = {"linestyle": "none", "marker": "o", "color": COLOURS[
 _OUTSIDE: dict[str, Any] = {
     "linestyle": "none", "marker": "X", "color": COLOURS[2], "markersize": 5.5,
 }  # fmt: skip
+_ROUNDING = 1e-9  # of a difference of two floats, in tolerances of 1e-6 and more
 _EDGE = 4.0  # tolerances at which the right panel ends; what lies farther sits on its edge
 
 
@@ -59,7 +60,7 @@ def agreement(
         )
     figure, panels = canvas(
         width, min(9.5, max(1.8, 0.17 * count + 0.9)), columns=2, sharey=True,
-        gridspec_kw={"width_ratios": [3, 2]},
+        gridspec_kw={"width_ratios": [3 if width > 5 else 2, 2]},
     )  # fmt: skip
     left, right = panels
     if not count:
@@ -73,7 +74,7 @@ def agreement(
     left.set_ylim(count - 0.5, -0.5)
     right.set_xlim(-_EDGE - 0.3, _EDGE + 0.3)
     left.set_xlabel("value")
-    right.set_xlabel("(ours - published) / tolerance")
+    right.set_xlabel("difference / tolerance")
     if title is not None:
         left.set_title(harmless(title, 60), loc="left")
     entries: list[Entry] = [
@@ -81,7 +82,7 @@ def agreement(
         ("ours, within", _INSIDE),
         ("ours, outside", _OUTSIDE),
     ]
-    legend(figure, entries, loc="outside upper center", ncols=3)
+    legend(figure, entries, loc="outside upper center")
     return figure
 
 
@@ -94,9 +95,13 @@ def _row(
         right.text(0.0, row, "no value", ha="center", va="center", fontsize=7, color=SOFT)
         return
     apart = _ratio(ours - published, tolerance)
-    style = _INSIDE if abs(apart) <= 1 else _OUTSIDE
+    style = _INSIDE if abs(apart) <= 1 + _ROUNDING else _OUTSIDE
     left.plot([ours], [row], **style)
-    right.plot([max(-_EDGE, min(_EDGE, apart))], [row], **style)
+    place = max(-_EDGE, min(_EDGE, apart))
+    right.plot([place], [row], **style)
+    if place != apart:
+        side = "right" if apart > 0 else "left"
+        right.text(place * 0.9, row, f"{apart:.3g}", ha=side, va="center", fontsize=7)
 
 
 def _ratio(difference: float, tolerance: float) -> float:

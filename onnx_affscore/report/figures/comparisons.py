@@ -8,8 +8,8 @@ import numpy as np
 
 from onnx_affscore.errors import OptionError
 from onnx_affscore.records import ScoredSite, Signature
-from onnx_affscore.report.figures.frame import TWO_COLUMNS, framed
-from onnx_affscore.report.figures.lines import Line, draw_lines, numbers
+from onnx_affscore.report.figures.frame import SOFT, TWO_COLUMNS, framed, legend
+from onnx_affscore.report.figures.lines import Line, draw_lines, name_lines, numbers, shows_bands
 from onnx_affscore.report.figures.naming import titled
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def comparison(
 
     ``aligned`` draws them over aligned sites instead: a row for each place, in it for each
     signature the position in ``sites`` of what lies there, None where nothing does. Bands are the
-    95 % intervals of sampling, drawn for at most four signatures.
+    95 % intervals of sampling, drawn for at most four signatures; more than twelve signatures
+    have a panel each.
     """
     many = titled(signatures, labels)
     if aligned is None:
@@ -43,13 +44,17 @@ def comparison(
         _line(title, sites, relative=aligned is None)
         for (title, _), sites in zip(many, columns, strict=True)
     ]
-    figure, _ = draw_lines(
+    figure, panels = draw_lines(
         lines,
         width=width,
         x_label=where,
         y_label="affinity score (1 = affine)",
         empty="no activation has a score",
     )
+    if shows_bands(lines):
+        band = {"patch": True, "facecolor": SOFT, "alpha": 0.3}
+        legend(figure, [("95 % interval", band)], loc="outside upper left")
+    name_lines(panels, lines)
     return figure
 
 

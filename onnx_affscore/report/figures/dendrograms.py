@@ -82,14 +82,13 @@ def dendrogram(
     axes.set_yticks(range(count), names, fontsize=size)
     axes.tick_params(axis="y", pad=6)
     axes.set_ylim(count - 0.5, -0.5)
-    axes.set_xlim(left=0.0)
+    axes.set_xlim(0.0, 1.03 * (merges[:, 2].max(initial=0.0) or 1.0))
     axes.set_xlabel(harmless(distance, 80))
     if title is not None:
         axes.set_title(harmless(title, 80), loc="left")
     if looks:
         entries = [(harmless(name, 20), each.both()) for name, each in looks.items()]
-        columns = max(1, int(width / 1.2))
-        legend(figure, entries, loc="outside upper center", ncols=min(len(entries), columns))
+        legend(figure, entries, loc="outside upper center")
     return figure
 
 

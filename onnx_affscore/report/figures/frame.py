@@ -4,6 +4,7 @@ Sizes are inches, text is in points, so that a figure set at its own width reads
 """
 
 import io
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from onnx_affscore.errors import MissingExtraError, OptionError
-from onnx_affscore.report.names import printable, shorten
+from onnx_affscore.report.names import cells, printable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,11 +29,13 @@ __all__ = [
     "Entry",
     "canvas",
     "framed",
+    "grid",
     "harmless",
     "image_bytes",
     "legend",
     "message",
     "plain_axes",
+    "text_width",
 ]
 
 P = ParamSpec("P")
@@ -132,6 +135,29 @@ def canvas(
     return figure, list(figure.subplots(lines, columns, squeeze=False, **shared).flat)
 
 
+def grid(
+    width: float, count: int, *, each: float, spare: float, **shared: Any
+) -> tuple["Figure", list["Axes"]]:
+    """Return a figure with ``count`` panels of the height ``each``, in lines of about one length.
+
+    ``spare`` is the height beside the panels, for the legend and the axis.
+    """
+    lines = math.ceil(count / min(count, max(1, int(width / 1.7))))
+    columns = math.ceil(count / lines)
+    figure, panels = canvas(width, each * lines + spare, lines=lines, columns=columns, **shared)
+    for axes in panels[count:]:
+        axes.set_axis_off()
+    # Where the last line is short, the panels above its gap bear the axis.
+    for axes in panels[max(0, count - columns) : count]:
+        axes.tick_params(labelbottom=True)
+    return figure, panels[:count]
+
+
+def text_width(text: str, *, points: float) -> float:
+    """Return about how many inches a text takes; its letters are 0.56 em wide."""
+    return 0.56 * points / 72 * cells(text)
+
+
 def plain_axes(axes: "Axes", *, grid: str = "y") -> None:
     """Leave of the frame what is needed to read values: a soft grid along ``grid``."""
     axes.grid(axis=grid, color=RULE, linewidth=0.6)  # type: ignore[arg-type]
@@ -145,7 +171,8 @@ def legend(
 ) -> "Legend | None":
     """Put a legend of names and looks; None where there is nothing to tell apart.
 
-    A look holds the properties of a line; ``patch`` in it makes it those of an area instead.
+    A look holds the properties of a line; ``patch`` in it makes it those of an area instead. The
+    legend of a figure has as many columns as go into its width.
     """
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -160,7 +187,11 @@ def legend(
     ]
     # Numbers first, names afterwards: as labels, names with a leading underscore would hide.
     numbers = [str(position) for position in range(len(entries))]
-    options = {"loc": loc, "frameon": False, **options}
+    widest = max(text_width(name, points=7) for name, _ in entries)
+    width = owner.get_figure(root=True).get_size_inches()[0]  # type: ignore[union-attr]
+    fitting = max(1, int(width / (widest + 0.5)))
+    lines = math.ceil(len(entries) / fitting)
+    options = {"loc": loc, "frameon": False, "ncols": math.ceil(len(entries) / lines), **options}
     made: Legend = owner.legend(handles, numbers, **options)
     for text, (name, _) in zip(made.get_texts(), entries, strict=True):
         text.set_text(name)

@@ -15,10 +15,12 @@ from onnx_affscore.report.figures.frame import (
     harmless,
     legend,
     message,
+    text_width,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
 __all__ = ["heat_map"]
@@ -54,7 +56,7 @@ def heat_map(
         raise OptionError(f"found the order {places}; wanted each of 0 to {count - 1} once")
     cells = cells[np.ix_(places, places)]
     names = [harmless(labels[place], 24) for place in places]
-    figure, (axes,) = canvas(width, width * 0.85)
+    figure, (axes,) = canvas(width, min(0.85 * width, 0.5 * count + 1.6))
     if not count:
         message(axes, "there is nothing to compare")
         return figure
@@ -68,29 +70,32 @@ def heat_map(
     axes.set_yticks(np.arange(count) + 0.5, names, fontsize=size)
     axes.tick_params(length=0, colors=SOFT)
     axes.spines[:].set_visible(False)
-    if known.any():
+    if np.ptp(cells[known]) > 0 if known.any() else False:
         bar = figure.colorbar(mesh, ax=axes, shrink=0.8)
         bar.set_label(harmless(unit or "", 60))
+        bar.ax.tick_params(length=0, colors=SOFT)
         bar.outline.set_visible(False)
-    _write(axes, cells, mesh, width=width)
     if not known.all():
         _hatch(axes, known)
         look = {"patch": True, "facecolor": "white", "edgecolor": SOFT, "hatch": "////"}
-        legend(figure, [("no value", look)], loc="outside lower right")
+        legend(figure, [("no value", look)], loc="outside upper right")
     if title is not None:
         axes.set_title(harmless(title, 60), loc="left")
+    _write(axes, cells, mesh)
     return figure
 
 
-def _write(axes: "Axes", cells: npt.NDArray[np.float64], mesh: object, *, width: float) -> None:
-    count = len(cells)
-    inches = 0.62 * width / count
-    size = min(7.0, inches * 72 / 3.0)
+def _write(axes: "Axes", cells: npt.NDArray[np.float64], mesh: "QuadMesh") -> None:
+    """Write values into their cells, where letters of four points and more fit."""
+    figure = axes.get_figure(root=True)
+    figure.draw_without_rendering()  # type: ignore[union-attr]
+    room = axes.get_window_extent().width / figure.dpi / len(cells)  # type: ignore[union-attr]
+    size = min(7.0, 0.85 * room / text_width("-0.00" if (cells < 0).any() else "0.00", points=1))
     if size < 4:
         return
     for (row, column), value in np.ndenumerate(cells):
         if np.isfinite(value):
-            colour = mesh.to_rgba(value)  # type: ignore[attr-defined]
+            colour = mesh.to_rgba(np.array(value))
             axes.text(
                 column + 0.5,
                 row + 0.5,
@@ -102,7 +107,7 @@ def _write(axes: "Axes", cells: npt.NDArray[np.float64], mesh: object, *, width:
             )
 
 
-def _lightness(colour: Sequence[float]) -> float:
+def _lightness(colour: npt.NDArray[np.float64]) -> float:
     """Relative luminance of an sRGB colour (WCAG 2); at 0.18 black and white contrast alike."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
     return float(np.dot([0.2126, 0.7152, 0.0722], linear))

@@ -12,8 +12,8 @@ from onnx_affscore.report.figures.frame import (
     SOFT,
     TWO_COLUMNS,
     Entry,
-    canvas,
     framed,
+    grid,
     harmless,
     legend,
     message,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["histogram"]
 
 _ENOUGH = 8  # values below which a density would show the kernel rather than the data
+_ALONE = 0.05  # the width of a bin where all values are one
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
@@ -46,20 +47,20 @@ def histogram(
     values themselves, the dashed line is their median.
     """
     many = titled(signatures, labels)
-    columns = min(len(many), 4 if width > 5 else 2)
-    lines = math.ceil(len(many) / columns)
-    height = max(2.2, 0.42 * width) if len(many) == 1 else 1.35 * lines + 0.6
-    figure, panels = canvas(width, height, lines=lines, columns=columns, sharex=True, sharey=True)
+    each = max(1.6, 0.32 * width) if len(many) == 1 else 1.15
+    figure, panels = grid(width, len(many), each=each, spare=0.7, sharex=True, sharey=True)
     edges = _edges(np.concatenate([signature.values for _, signature in many]))
+    step = edges[1] - edges[0]
+    panels[0].set_xlim(edges[0] - step / 2, edges[-1] + step / 2)
     curve = False
-    for axes in panels[len(many) :]:
-        axes.set_axis_off()
-    for axes, (title, signature) in zip(panels, many, strict=False):
+    for axes, (title, signature) in zip(panels, many, strict=True):
         curve |= _panel(axes, signature.values, edges)
         axes.set_title(harmless(title, 60 if len(many) == 1 else 24), loc="left")
     figure.supxlabel("affinity score (1 = affine)", fontsize=8, color=SOFT)
     figure.supylabel("activations", fontsize=8, color=SOFT)
-    legend(figure, _entries(curve), loc="outside upper center", ncols=4 if width > 5 else 2)
+    # One axis for all panels; the values stand below the bars and above the axis.
+    panels[0].set_ylim(-0.1 * panels[0].get_ylim()[1])
+    legend(figure, _entries(edges, curve=curve), loc="outside upper center")
     return figure
 
 
@@ -69,9 +70,10 @@ def _edges(values: FloatArray) -> FloatArray:
         return np.linspace(0.0, 1.0, 11)
     low, high = float(values.min()), float(values.max())
     step = next((s for s in _STEPS if (high - low) / s <= 20), (high - low) / 20)
-    if high - low < step:
-        step = 0.05
     first, last = math.floor(low / step), math.floor(high / step) + 1
+    if high - low < step:
+        step = _ALONE
+        first, last = math.floor(low / step) - 2, math.floor(high / step) + 3
     return np.asarray(step * np.arange(first, last + 1), dtype=np.float64)
 
 
@@ -89,8 +91,9 @@ def _panel(axes: "Axes", values: FloatArray, edges: FloatArray) -> bool:
         edges[:-1], counts, np.diff(edges), align="edge", color="#C9D6E4", edgecolor=SOFT, lw=0.6
     )
     axes.axvline(float(np.median(values)), color=INK, linestyle=(0, (4, 2)), linewidth=0.9)
-    foot = {"transform": axes.get_xaxis_transform(), "clip_on": False}
-    axes.plot(values, np.full(len(values), -0.03), "|", color=INK, markersize=5, mew=0.7, **foot)  # type: ignore[arg-type]
+    across = axes.get_xaxis_transform()
+    feet = np.full(len(values), 0.045)
+    axes.plot(values, feet, "|", color=INK, markersize=5, mew=0.7, transform=across)
     density = _density(values, edges)
     if density is None:
         return False
@@ -104,14 +107,20 @@ def _density(values: FloatArray, edges: FloatArray) -> tuple[FloatArray, FloatAr
     spread = float(values.max() - values.min())
     if len(values) < _ENOUGH or spread <= 1e-9 * max(1.0, abs(float(values.max()))):
         return None
-    x = np.linspace(edges[0], edges[-1], 301)
-    scale = len(values) * (edges[1] - edges[0])
+    step = edges[1] - edges[0]
+    # Half a bin beyond the bars, and not beyond 1 where no score is.
+    end = edges[-1] + step / 2
+    x = np.linspace(edges[0] - step / 2, min(end, 1.0) if values.max() <= 1 else end, 301)
+    scale = len(values) * step
     return x, scale * gaussian_kde(values)(x)
 
 
-def _entries(curve: bool) -> list[Entry]:
+def _entries(edges: FloatArray, *, curve: bool) -> list[Entry]:
     entries: list[Entry] = [
-        ("activations in a bin", {"patch": True, "facecolor": "#C9D6E4", "edgecolor": SOFT}),
+        (
+            f"activations in a bin of {edges[1] - edges[0]:.2g}",
+            {"patch": True, "facecolor": "#C9D6E4", "edgecolor": SOFT},
+        ),
         ("values", {"linestyle": "none", "marker": "|", "color": INK}),
         ("median", {"color": INK, "linestyle": (0, (4, 2)), "linewidth": 0.9}),
     ]

@@ -1,18 +1,20 @@
 """Named lines in one panel with their names at their ends; more than twelve, a panel each."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from onnx_affscore.records import FloatArray
+from onnx_affscore.report.figures.end_labels import End, name_ends
 from onnx_affscore.report.figures.frame import (
     INK,
     RULE,
     SOFT,
     canvas,
+    grid,
     harmless,
     message,
     plain_axes,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Line", "draw_lines", "numbers"]
+__all__ = ["Line", "draw_lines", "name_lines", "numbers", "shows_bands"]
 
 _BANDS = 4  # more bands than this lie over one another and say nothing
 _DENSE = 30  # points of a line beyond which not every one has a marker
@@ -51,57 +53,70 @@ def numbers(values: Sequence[float | None]) -> FloatArray:
     return np.array([math.nan if value is None else value for value in values], dtype=float)
 
 
+def shows_bands(lines: Sequence[Line]) -> bool:
+    """Whether bands are drawn: of four lines at most in one panel, of all in panels of their own.
+
+    More of them would cover one another.
+    """
+    banded = sum(line.low is not None and line.high is not None for line in lines)
+    return banded > 0 and (banded <= _BANDS or len(lines) > MOST)
+
+
 def draw_lines(
     lines: Sequence[Line], *, width: float, x_label: str, y_label: str, empty: str
 ) -> tuple["Figure", list["Axes"]]:
-    """Draw lines, in one panel up to twelve of them; return the figure and its panels in use.
+    """Draw lines, in one panel up to twelve of them; return the figure and its panels.
 
     Beyond twelve each line has a panel of its own, with all the others in light grey behind it.
-    ``empty`` is what a panel without a point says.
+    ``empty`` is what a panel without a point says. What else goes into a panel is drawn after
+    this and before :func:`name_lines`.
     """
     if len(lines) <= MOST:
-        figure, (axes,) = canvas(width, max(2.4, 0.46 * width))
-        panels = [axes]
-        _one_panel(axes, lines)
+        figure, panels = canvas(width, max(2.4, 0.46 * width))
+        _one_panel(panels[0], lines)
+        panels[0].set_xlabel(harmless(x_label, 80))
+        panels[0].set_ylabel(harmless(y_label, 60))
         if not any(line.drawn for line in lines):
-            message(axes, empty)
+            panels[0].set(xlim=(0, 1), ylim=(0, 1))
+            message(panels[0], empty)
     else:
-        columns = 4 if width > 5 else 2
-        rows = math.ceil(len(lines) / columns)
-        figure, every = canvas(
-            width, 1.15 * rows + 0.5, lines=rows, columns=columns, sharex=True, sharey=True
-        )
-        panels = every[: len(lines)]
-        for axes in every[len(lines) :]:
-            axes.set_axis_off()
+        figure, panels = grid(width, len(lines), each=1.1, spare=0.5, sharex=True, sharey=True)
         for position, axes in enumerate(panels):
             _own_panel(axes, lines, position)
             if not lines[position].drawn:
                 message(axes, empty)
+        figure.supxlabel(harmless(x_label, 80), fontsize=8, color=SOFT)
+        figure.supylabel(harmless(y_label, 60), fontsize=8, color=SOFT)
     for axes in panels:
         plain_axes(axes)
-    figure.supxlabel(harmless(x_label, 80), fontsize=8, color=SOFT)
-    figure.supylabel(harmless(y_label, 60), fontsize=8, color=SOFT)
     return figure, panels
 
 
+def name_lines(panels: Sequence["Axes"], lines: Sequence[Line]) -> None:
+    """Write the names of lines that share a panel at their ends."""
+    if len(lines) <= MOST:
+        ends = [_end(line, position) for position, line in enumerate(lines) if line.drawn]
+        name_ends(panels[0], ends)
+
+
 def _one_panel(axes: "Axes", lines: Sequence[Line]) -> None:
-    banded = [line for line in lines if line.low is not None and line.high is not None]
+    bands = shows_bands(lines)
     for position, line in enumerate(lines):
         style = look(position)
-        if len(banded) <= _BANDS and line.low is not None and line.high is not None:
+        if bands and line.low is not None and line.high is not None:
             axes.fill_between(line.x, line.low, line.high, color=style.colour, alpha=0.15, lw=0)
         axes.plot(line.x, line.y, markevery=_every(line, position), **style.both())
-    _end_labels(axes, lines)
+    axes.margins(x=0.02)
 
 
 def _own_panel(axes: "Axes", lines: Sequence[Line], position: int) -> None:
-    for other in lines:
-        axes.plot(other.x, other.y, color=RULE, linewidth=0.7, zorder=1)
     line = lines[position]
+    for other in lines if line.drawn else []:
+        axes.plot(other.x, other.y, color=RULE, linewidth=0.7, zorder=1)
     if line.low is not None and line.high is not None:
-        axes.fill_between(line.x, line.low, line.high, color=SOFT, alpha=0.2, lw=0, zorder=2)
-    axes.plot(line.x, line.y, color=INK, linewidth=1.2, marker="o", markersize=2, zorder=3)
+        axes.fill_between(line.x, line.low, line.high, color=SOFT, alpha=0.25, lw=0, zorder=2)
+    marker = "o" if len(line.x) <= _DENSE else None
+    axes.plot(line.x, line.y, color=INK, linewidth=1.0, marker=marker, markersize=2, zorder=3)
     axes.set_title(harmless(line.name, 24), loc="left", fontsize=7)
 
 
@@ -113,60 +128,6 @@ def _every(line: Line, position: int) -> Any:
     return (position % step, step)
 
 
-def _end_labels(axes: "Axes", lines: Sequence[Line]) -> None:
-    """Write each name at the right of the panel, at the height of its line's end."""
-    ends = [(i, *_end(line)) for i, line in enumerate(lines) if line.drawn]
-    if not ends:
-        return
-    axes.margins(x=0.02)
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high)
-    _, tall = axes.get_figure(root=True).get_size_inches()  # type: ignore[union-attr]
-    # Lines of text in the height of the panel, some of which its axis takes.
-    room = 1.3 * 7 / 72 / (tall - 0.6)
-    shares = [(y - low) / (high - low) for _, _, y in ends]
-    inside = axes.get_yaxis_transform()
-    for (position, x, y), share in zip(ends, _spread(shares, room), strict=True):
-        style = look(position)
-        at = low + share * (high - low)
-        leader: dict[str, Any] = {"color": SOFT, "lw": 0.5, "clip_on": False}
-        right = axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[0]
-        axes.plot([right, 1.0, 1.02], [y, y, at], transform=inside, **leader, zorder=1)
-        axes.plot([1.03, 1.09], [at, at], transform=inside, clip_on=False, **style.stroke())
-        axes.plot([1.06], [at], transform=inside, clip_on=False, **style.points(size=4))
-        name = harmless(lines[position].name, 26)
-        axes.text(1.10, at, name, transform=inside, va="center", fontsize=7)
-
-
-def _end(line: Line) -> tuple[float, float]:
+def _end(line: Line, position: int) -> End:
     last = np.flatnonzero(np.isfinite(line.y))[-1]
-    return float(line.x[last]), float(line.y[last])
-
-
-def _spread(shares: Sequence[float], room: float) -> list[float]:
-    """Move heights apart to ``room`` between neighbours, as little as that takes.
-
-    Heights that would touch become a block around their mean, and blocks that touch join.
-    """
-    order = sorted(range(len(shares)), key=lambda i: shares[i])
-    blocks: list[list[float]] = []  # of each block the wanted centre and the number of labels
-    for i in order:
-        blocks.append([shares[i], 1])
-        while len(blocks) > 1 and _touch(blocks[-2], blocks[-1], room):
-            (a, n), (b, m) = blocks[-2:]
-            blocks[-2:] = [[(a * n + b * m) / (n + m), n + m]]
-    placed = list(_places(blocks, room))
-    result = [0.0] * len(shares)
-    for i, place in zip(order, placed, strict=True):
-        result[i] = place
-    return result
-
-
-def _touch(below: Sequence[float], above: Sequence[float], room: float) -> bool:
-    return above[0] - below[0] < room * (below[1] + above[1]) / 2
-
-
-def _places(blocks: Sequence[Sequence[float]], room: float) -> Iterator[float]:
-    for centre, count in blocks:
-        for k in range(int(count)):
-            yield centre + room * (k - (count - 1) / 2)
+    return line.name, look(position), float(line.x[last]), float(line.y[last])

@@ -1,6 +1,5 @@
 """The signature over depth: a mark for each activation, its interval, one panel a model."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,8 @@ from onnx_affscore.report.figures.frame import (
     SOFT,
     TWO_COLUMNS,
     Entry,
-    canvas,
     framed,
+    grid,
     harmless,
     legend,
     message,
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["depth"]
 
-_COLUMNS = 4
+_INTERVAL: dict[str, Any] = {"color": SOFT, "linewidth": 0.8, "marker": "_", "zorder": 1.9}
 _TRUNK = (Role.HIDDEN, Role.RECURRENT)
 
 
@@ -44,20 +43,15 @@ def depth(
     title the panels, the models' file names where it is None.
     """
     many = titled(signatures, labels)
-    columns = min(len(many), _COLUMNS if width > 5 else 2)
-    lines = math.ceil(len(many) / columns)
-    height = 0.5 * width if len(many) == 1 else 1.6 * lines + 0.6
-    figure, panels = canvas(width, height, lines=lines, columns=columns, sharey=True)
-    for axes in panels[len(many) :]:
-        axes.set_axis_off()
-    for axes, (title, signature) in zip(panels, many, strict=False):
+    each = max(2.0, 0.4 * width) if len(many) == 1 else 1.3
+    figure, panels = grid(width, len(many), each=each, spare=0.9, sharey=True)
+    for axes, (title, signature) in zip(panels, many, strict=True):
         _panel(axes, signature, small=len(many) > 1)
         axes.set_title(harmless(title, 60 if len(many) == 1 else 24), loc="left")
     figure.supxlabel("activation, in execution order", fontsize=8, color=SOFT)
     figure.supylabel("affinity score (1 = affine)", fontsize=8, color=SOFT)
     entries = list(_entries([site for _, signature in many for site in signature.sites]))
-    columns = max(1, int(width / 1.4))
-    legend(figure, entries, loc="outside upper center", ncols=min(len(entries), columns))
+    legend(figure, entries, loc="outside upper center")
     return figure
 
 
@@ -72,14 +66,14 @@ def _panel(axes: "Axes", signature: Signature, *, small: bool) -> None:
     size = min(6.0, max(2.5, (120 if small else 300) / max(len(sites), 1)))
     for site in sites:
         if site.affinity is None:
-            cross: dict[str, Any] = {"color": SOFT, "markersize": 4, "clip_on": False}
-            axes.plot([site.index], [0.0], "x", transform=axes.get_xaxis_transform(), **cross)
+            cross: dict[str, Any] = {"color": SOFT, "markersize": 3.5}
+            axes.plot([site.index], [0.05], "x", transform=axes.get_xaxis_transform(), **cross)
             continue
         low, high = (site.scores.get(name) for name in ("affinity_low", "affinity_high"))
         if isinstance(low, float) and isinstance(high, float):
-            axes.vlines(site.index, low, high, colors=INK, linewidth=0.8, alpha=0.6)
+            axes.plot([site.index] * 2, [low, high], **_INTERVAL, markersize=0.8 * size)
         look = _look(site.activation, filled=is_filled(site))
-        axes.plot([site.index], [site.affinity], markersize=size, **look)
+        axes.plot([site.index], [site.affinity], markersize=size, clip_on=False, **look)
 
 
 def _limits(axes: "Axes", signature: Signature) -> None:
@@ -87,9 +81,10 @@ def _limits(axes: "Axes", signature: Signature) -> None:
 
     low = min([0.0, *signature.values.tolist()])
     axes.set_ylim(min(axes.get_ylim()[0], low - 0.04 if low < 0 else 0.0), 1.04)
-    last = max([1, *(site.index for site in signature.sites)])
-    axes.set_xlim(-0.04 * last, 1.04 * last)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    last = max([0, *(site.index for site in signature.sites)])
+    beside = 0.04 * last + 0.1 if last else 0.9
+    axes.set_xlim(-beside, last + beside)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     plain_axes(axes)
 
 
@@ -101,7 +96,9 @@ def _look(activation: str, *, filled: bool) -> dict[str, Any]:
         "marker": style.shape,
         "color": colour,
         "markerfacecolor": colour if filled else "white",
-        "markeredgewidth": 0.0 if filled else 1.2,
+        # A light mark stands out of the paper by its edge.
+        "markeredgecolor": INK if filled else colour,
+        "markeredgewidth": 0.4 if filled else 1.1,
     }
 
 
@@ -115,6 +112,6 @@ def _entries(sites: Sequence[ScoredSite]) -> Iterator[Entry]:
         look = {"linestyle": "none", "marker": "h", "color": SOFT, "markerfacecolor": "white"}
         yield f"hollow: {' or '.join(hollow)}", look
     if any(site.scores.get("affinity_low") is not None for site in scored):
-        yield "95 % interval", {"linestyle": "none", "marker": "|", "color": INK}
+        yield "95 % interval", {**_INTERVAL, "marker": "|", "linestyle": "none", "markersize": 7}
     if len(scored) < len(sites):
         yield "no score", {"linestyle": "none", "marker": "x", "color": SOFT}

@@ -1,7 +1,9 @@
 """One figure of a network against another, such as its score against its accuracy."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from onnx_affscore.errors import OptionError
 from onnx_affscore.report.figures.frame import (
@@ -15,6 +17,7 @@ from onnx_affscore.report.figures.frame import (
     plain_axes,
 )
 from onnx_affscore.report.figures.grouping import group_looks
+from onnx_affscore.report.figures.point_names import name_points
 from onnx_affscore.report.figures.styles import look
 
 if TYPE_CHECKING:
@@ -57,14 +60,16 @@ def scatter(  # noqa: PLR0913
         if a is not None and b is not None
     ]
     looks = group_looks(groups or [])
+    bars = []
     for i, a, b in points:
-        bar: dict[str, Any] = {"color": SOFT, "linewidth": 0.8, "zorder": 1}
         if x_intervals is not None and (ends := x_intervals[i]) is not None:
-            axes.hlines(b, *ends, **bar)
+            bars.append(((ends[0], b), (ends[1], b)))
         if y_intervals is not None and (ends := y_intervals[i]) is not None:
-            axes.vlines(a, *ends, **bar)
+            bars.append(((a, ends[0]), (a, ends[1])))
         style = looks[groups[i]] if groups else look(1)
         axes.plot([a], [b], **style.points(size=5))
+    for bar in bars:
+        axes.plot(*zip(*bar, strict=True), color=SOFT, linewidth=0.8, zorder=1)
     if not points:
         message(axes, "no network has both values")
     plain_axes(axes, grid="both")
@@ -72,12 +77,11 @@ def scatter(  # noqa: PLR0913
     axes.set_ylabel(harmless(y_label, 60))
     if note is not None:
         axes.set_title(harmless(note, 100), loc="right", fontsize=7, color=SOFT)
-    if len(points) <= _LABELLED:
-        for i, a, b in points:
-            axes.annotate(
-                harmless(labels[i], 24), (a, b), (4, 4), textcoords="offset points", fontsize=7
-            )
+    axes.margins(0.08)
     if looks:
         entries = [(harmless(name, 20), each.points()) for name, each in looks.items()]
-        legend(figure, entries, loc="outside upper center", ncols=max(1, int(width / 1.2)))
+        legend(figure, entries, loc="outside upper center")
+    if len(points) <= _LABELLED:
+        places = np.array([(a, b) for _, a, b in points], dtype=float).reshape(-1, 2)
+        name_points(axes, places, [labels[i] for i, *_ in points], bars=bars)
     return figure

@@ -28,7 +28,7 @@ class Look:
 
     def points(self, *, size: float = 4.5, filled: bool = True) -> Mapping[str, Any]:
         """Return the properties of a line that shows the markers alone."""
-        face = self.colour if filled else "white"
+        face = self.colour if filled else "none"
         edge = 0.4 if filled else 1.0
         return {
             "linestyle": "none",
