@@ -145,6 +145,8 @@ def test_probes_leave_the_signature_as_it_is() -> None:
     assert more.summary["sites"] == len(more.sites)
     assert more.run["operators"] == ["residual", "max-pool"]
     assert more.run["composition"] is True
+    assert "(without probes)" in to_text(more)
+    assert "(without probes)" not in to_text(plain)
 
 
 def test_where_only_probes_are_scored_they_are_the_values() -> None:

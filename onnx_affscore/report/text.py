@@ -177,7 +177,9 @@ def _totals(signature: Signature, width: int) -> Iterator[str]:
     summary = signature.summary
     if summary["scored"]:
         shown = ((name, summary[name]) for name in ("mean", "std", "min", "max"))
-        yield "   ".join(f"{name} {number(value)}" for name, value in shown)
+        apart = {site.role == Role.PROBE for site in signature.sites if site.affinity is not None}
+        line = "   ".join(f"{name} {number(value)}" for name, value in shown)
+        yield line + ("   (without probes)" if len(apart) > 1 else "")
     skipped = len(signature.skipped)
     found = count(len(signature.sites), "activation") + " found"
     counts = ", ".join(f"{many} {what}" for what, many in verdict(signature))
