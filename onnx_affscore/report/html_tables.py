@@ -23,6 +23,11 @@ _LABELS: Mapping[str, str] = {
     "cka": "CKA",
     "r2": "R²",
     "norm_diff": "‖X − Y‖",
+    "r2_heldout": "R² held out",
+    "linearity_residual": "linearity of Y − X",
+    "cka_unbiased": "CKA unbiased",
+    "cka_rbf": "CKA RBF",
+    "dead_share": "dead",
 }
 _MISSING = "–"
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-from scipy import linalg
-
-from onnx_affscore.records import FloatArray, Reading, Status
+from onnx_affscore.records import Reading, Status
+from onnx_affscore.score.least_squares import squares, unexplained, varies
 from onnx_affscore.score.moments import Prepared
 
 __all__ = ["in_sample_r2"]
@@ -26,34 +24,14 @@ def in_sample_r2(sample: Prepared) -> Mapping[str, Reading]:
         return {"r2": sample.trouble}
     if sample.n == 1 and sample.constant:
         return {"r2": sample.constant}
-    centred = sample.y.centred
-    variances = np.einsum("ij,ij->j", centred, centred)
-    varying = variances > sample.n * sample.y.floor**2
+    varying = varies(sample.y)
     if not varying.any():
         reason = "no feature of the output varies above its noise floor"
         return {"r2": Reading(None, Status.DEGENERATE, reason)}
-    unexplained = _unexplained(sample)[varying] / variances[varying]
+    centred = sample.y.centred
+    left = unexplained(sample, centred)
+    shares = left[varying] / squares(centred)[varying]
     flagged = sample.n <= sample.d + 1
     warning = f"r2: {sample.n} samples for {sample.d} features; the fit is perfect by construction"
     diagnostics = {"warnings": (warning,)} if flagged else {}
-    return {"r2": Reading(1.0 - float(unexplained.mean()), diagnostics=diagnostics)}
-
-
-def _unexplained(sample: Prepared) -> FloatArray:
-    """Squared residual norm of each output feature, (d,).
-
-    An input proved to be regular needs no basis: its n - 1 dimensions explain everything, and a
-    covariance Σx = L Lᵀ explains the squared column norms of ``L⁻¹ Σxy``.
-    """
-    centred = sample.y.centred
-    if not sample.regular[0]:
-        rows = sample.factor(0).rows
-        residual = centred - rows @ (rows.T @ centred)
-        return np.asarray(np.einsum("ij,ij->j", residual, residual))
-    if sample.wide:
-        return np.zeros(sample.d)
-    lower = np.linalg.cholesky(sample.covariances[0])
-    fitted = linalg.solve_triangular(lower, sample.cross_covariance, lower=True, check_finite=False)
-    total = np.einsum("ij,ij->j", centred, centred)
-    explained = sample.n * np.einsum("ij,ij->j", fitted, fitted)
-    return np.asarray(np.maximum(total - explained, 0.0))
+    return {"r2": Reading(1.0 - float(shares.mean()), diagnostics=diagnostics)}

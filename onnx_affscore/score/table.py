@@ -7,7 +7,13 @@ from typing import Final
 
 from onnx_affscore.records import Reading
 from onnx_affscore.score.cka import linear_cka
+from onnx_affscore.score.cka_rbf import rbf_cka
+from onnx_affscore.score.cka_unbiased import unbiased_cka
+from onnx_affscore.score.dead import dead_share
+from onnx_affscore.score.effective_rank import effective_rank
 from onnx_affscore.score.entropy import histogram_entropy
+from onnx_affscore.score.held_out import held_out_r2
+from onnx_affscore.score.linearity import linearity
 from onnx_affscore.score.moments import Prepared
 from onnx_affscore.score.norm import norm_difference
 from onnx_affscore.score.r2 import in_sample_r2
@@ -44,6 +50,26 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             "entropy of the histogram of a sample's features, mean over the samples",
         ),
         "norm": Metric(norm_difference, ("norm_diff",), "Frobenius norm of Y − X"),
+        "r2_heldout": Metric(
+            held_out_r2, ("r2_heldout",), "R² of each sample by a fit on all the others"
+        ),
+        "linearity": Metric(
+            linearity,
+            ("linearity", "linearity_residual"),
+            "share of the variance of Y, and of Y − X, that is linear in X",
+        ),
+        "cka_unbiased": Metric(
+            unbiased_cka, ("cka_unbiased",), "linear CKA with the unbiased estimate of HSIC"
+        ),
+        "cka_rbf": Metric(
+            rbf_cka, ("cka_rbf",), "CKA with Gaussian kernels as wide as the median distance"
+        ),
+        "dead": Metric(dead_share, ("dead_share",), "share of output features that are constant"),
+        "effective_rank": Metric(
+            effective_rank,
+            ("effective_rank_before", "effective_rank_after"),
+            "exponential of the entropy of the covariance's eigenvalues",
+        ),
     }
 )
 """Companion metrics by the name that ``--metrics`` takes; affinity itself is always measured."""

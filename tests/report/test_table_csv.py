@@ -41,7 +41,7 @@ def test_a_further_metric_gets_a_column_behind_the_others(signature: Signature) 
     table = read(replace(signature, sites=(site, more)))
     assert [row["procrustes"] for row in table] == ["", "0.25"]
     names = header(replace(signature, sites=(more,)))
-    assert names[names.index("norm_diff") + 1] == "procrustes"
+    assert names[names.index(SCORES[-1]) + 1] == "procrustes"
 
 
 @pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "＝1"])

@@ -30,6 +30,14 @@ KEYS = {
     "entropy_before",
     "entropy_after",
     "norm_diff",
+    "r2_heldout",
+    "linearity",
+    "linearity_residual",
+    "cka_unbiased",
+    "cka_rbf",
+    "dead_share",
+    "effective_rank_before",
+    "effective_rank_after",
 }
 
 
