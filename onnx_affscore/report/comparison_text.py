@@ -18,6 +18,7 @@ __all__ = ["comparison_to_text"]
 
 _WIDTH = 80
 _MATRIX = 11  # signatures whose matrix fits the width; of more, the nearest of each is shown
+_TREE = 16  # signatures whose tree fits the width; of more, the groups are listed
 _LABEL = 40  # cells of a label outside tables
 _LISTED = 12  # largest differences
 _LEAST = 8  # cells that a column of words keeps
@@ -107,8 +108,15 @@ def _tree(comparison: Comparison) -> Iterator[str]:
         yield from _section("Clusters")
         yield f"  {comparison.no_clustering}"
         return
-    yield from _section(f"Tree ({found.linkage} linkage; height at each fork, group in brackets)")
-    yield from _branches(found, comparison.labels)
+    if len(found.groups) <= _TREE:
+        title = f"Tree ({found.linkage} linkage; height at each fork, group in brackets)"
+        yield from _section(title)
+        yield from _branches(found, comparison.labels)
+    else:
+        yield from _section(f"Groups ({found.linkage} linkage)")
+        for group in sorted(set(found.groups)):
+            labels = (_name(comparison.labels[i]) for i in found.order if found.groups[i] == group)
+            yield from _wrapped(f"{group}:", ", ".join(labels))
     many = count(len(set(found.groups)), "group")
     yield ""
     yield f"  {many}, {found.choice}"
@@ -117,7 +125,7 @@ def _tree(comparison: Comparison) -> Iterator[str]:
         ("silhouette", found.silhouette),
         ("agreement with families (adjusted Rand index)", found.agreement),
     ):
-        yield f"  {what}: {_reading(reading)}"
+        yield from _wrapped(f"{what}:", _reading(reading))
 
 
 def _branches(found: Clustering, labels: Sequence[str]) -> Iterator[str]:
@@ -131,7 +139,8 @@ def _branches(found: Clustering, labels: Sequence[str]) -> Iterator[str]:
     while stack:
         node, head, indent = stack.pop()
         if node < size:
-            yield f"{head}{_name(labels[node])} [{found.groups[node]}]"
+            label = shorten(_name(labels[node]), _WIDTH - len(head) - 5)
+            yield f"{head}{label} [{found.groups[node]}]"
             continue
         left, right, height, _ = found.merges[node - size]
         yield f"{head}{height:.3f}"
@@ -193,9 +202,8 @@ def _associations(comparison: Comparison) -> Iterator[str]:
     rows = []
     for row in comparison.associations:
         one_out = "-" if row.low is None else f"{number(row.low)} to {number(row.high)}"
-        value = number(row.value) if row.reason is None else f"- ({row.reason})"
-        p = [number(row.p), number(row.p_corrected)]
-        rows.append([row.statistic, row.coefficient, str(row.n), value, one_out, *p])
+        figures = [number(row.value), one_out, number(row.p), number(row.p_corrected)]
+        rows.append([row.statistic, row.coefficient, str(row.n), *figures])
     if rows:
         yield from _section("Accuracy against statistics")
         header = ["statistic", "coefficient", "n", "value", "one left out", "p", "corrected"]
@@ -207,17 +215,15 @@ def _notes(comparison: Comparison) -> Iterator[str]:
     sites = [d for pair in pairs for d in pair.differences]
     notes = [
         *comparison.warnings,
-        *_grouped((w for pair in pairs for w in pair.warnings), "of the comparisons"),
-        *_grouped((w for d in sites for w in d.warnings), "of the pairs of sites"),
-        *_grouped(
-            (f"no error known: {d.reason}" for d in sites if d.reason), "of the pairs of sites"
-        ),
+        *_grouped((r.reason for r in comparison.associations if r.reason), "coefficients"),
+        *_grouped((w for pair in pairs for w in pair.warnings), "comparisons"),
+        *_grouped((w for d in sites for w in d.warnings), "pairs of sites"),
+        *_grouped((f"no error known: {d.reason}" for d in sites if d.reason), "pairs of sites"),
     ]
     if notes:
         yield from _section("Notes")
     for note in notes:
-        for row, line in enumerate(wrap(printable(note), _WIDTH - 4)):
-            yield f"  {'-' if row == 0 else ' '} {line}"
+        yield from _wrapped("-", printable(note))
 
 
 def _grouped(texts: Iterable[str], noun: str) -> Iterator[str]:
@@ -230,8 +236,13 @@ def _grouped(texts: Iterable[str], noun: str) -> Iterator[str]:
         yield f"{alike[0]} ({noun}: {len(alike)}{numbers})"
 
 
+def _wrapped(mark: str, text: str) -> Iterator[str]:
+    for row, line in enumerate(wrap(text, _WIDTH - len(mark) - 3)):
+        yield f"  {mark if row == 0 else ' ' * len(mark)} {line}"
+
+
 def _reading(reading: Reading) -> str:
-    return number(reading.value) if reading.reason is None else f"none, {reading.reason}"
+    return number(reading.value) if reading.reason is None else f"none: {reading.reason}"
 
 
 def _name(text: str) -> str:

@@ -93,7 +93,7 @@ def silhouette(distances: FloatArray, groups: Sequence[Any] | npt.NDArray[Any]) 
     names = np.asarray(groups)
     known = np.unique(names)
     if not 1 < len(known) < len(names):
-        reason = "a silhouette needs at least two groups, one of them with two members"
+        reason = "wanted are two groups, and one of them with two members"
         return Reading(None, Status.UNDEFINED, reason)
     members = names[:, None] == known
     sums, sizes = distances @ members, members.sum(axis=0)
