@@ -38,8 +38,8 @@ def compare_pair(
 
     or, where ``influences`` of both on the same samples are given, that of paired ones
     (:func:`paired_std`). Interval and two-sided p value are those of the normal distribution; p
-    is corrected over the sites of this pair. Where no error is known the difference stands alone,
-    with the reason; a p value of 0/0 is 1.
+    is corrected over the sites of this pair. Where a site has no standard error, its samples
+    being too few for one, the difference stands alone, with the reason; a p value of 0/0 is 1.
     """
     alignment = aligned(a.signature, b.signature, method=align)
     differences = []
@@ -79,7 +79,9 @@ def paired_std(a: FloatArray, b: FloatArray) -> float:
 
 def _difference(a: ScoredSite, b: ScoredSite, paired: float | None) -> Difference:
     first, second = _score(a, "affinity"), _score(b, "affinity")
-    std, reason = (paired, None) if paired is not None else _independent_std(a, b)
+    std, reason = _independent_std(a, b)
+    paired = None if std is None else paired
+    std = std if paired is None else paired
     found = second - first
     p = None
     if std is not None and (std > 0 or found == 0):

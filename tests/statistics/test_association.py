@@ -104,5 +104,7 @@ def test_every_statistic_is_tried_and_paid_for() -> None:
 
 
 def test_an_empty_signature_is_left_out() -> None:
-    rows = associations([summary(s) for s in [*waves(), signature([])]], [0.1 * i for i in range(7)])
+    rows = associations(
+        [summary(s) for s in [*waves(), signature([])]], [0.1 * i for i in range(7)]
+    )
     assert {row.n for row in rows} == {6}

@@ -43,7 +43,8 @@ def test_paired_errors_are_those_of_paired_means() -> None:
     random = np.random.default_rng(0)
     x = random.random(200)
     y = x + 0.05 * random.random(200)  # goes with x, so that pairing pays
-    a, b = member("a", [x.mean()]), member("b", [y.mean()])
+    known = [{"std": 0.1}]
+    a, b = member("a", [x.mean()], sites=known), member("b", [y.mean()], sites=known)
     found = only(compare_pair(a, b, influences=({"act.0": x - x.mean()}, {"act.0": y - y.mean()})))
     assert found.paired
     assert found.std == pytest.approx(np.std(y - x) / np.sqrt(200), rel=1e-12)
@@ -62,7 +63,11 @@ def test_a_site_without_influence_is_compared_as_independent() -> None:
 def test_a_signature_compared_with_itself_in_pairs_differs_in_nothing() -> None:
     influence = {"act.0": np.array([0.2, -0.2])}
     found = only(
-        compare_pair(member("a", [0.5]), member("b", [0.5]), influences=(influence, influence))
+        compare_pair(
+            member("a", [0.5], sites=[{"std": 0.1}]),
+            member("b", [0.5], sites=[{"std": 0.1}]),
+            influences=(influence, influence),
+        )
     )
     assert (found.difference, found.std, found.p) == (0, 0, 1)
 
@@ -70,10 +75,21 @@ def test_a_signature_compared_with_itself_in_pairs_differs_in_nothing() -> None:
 def test_a_difference_without_spread_has_no_p_value() -> None:
     influence = {"act.0": np.array([0.2, -0.2])}
     found = only(
-        compare_pair(member("a", [0.5]), member("b", [0.6]), influences=(influence, influence))
+        compare_pair(
+            member("a", [0.5], sites=[{"std": 0.1}]),
+            member("b", [0.6], sites=[{"std": 0.1}]),
+            influences=(influence, influence),
+        )
     )
     assert (found.std, found.low, found.high, found.p) == (None, None, None, None)
     assert found.reason == "the standard error is 0 and the difference is not"
+
+
+def test_influences_make_no_error_where_the_samples_are_too_few_for_one() -> None:
+    influence = {"act.0": np.array([0.2, -0.2])}
+    b = member("b", [0.6], sites=[{"reasons": {"affinity_std": "n is too small"}}])
+    found = only(compare_pair(member("a", [0.5]), b, influences=(influence, influence)))
+    assert (found.std, found.p, found.paired) == (None, None, False)
 
 
 def test_influences_of_other_samples_are_refused() -> None:
