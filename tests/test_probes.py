@@ -128,6 +128,22 @@ def test_minus_x_on_symmetric_data_scores_one(tmp_path: Path) -> None:
     assert found.sites[0].affinity == pytest.approx(1.0, abs=1e-6)  # float32 rounding of sums
 
 
+@pytest.mark.parametrize(("least", "exact"), [(0.5, True), (-0.5, False)])
+def test_a_batch_normalisation_scores_one_where_no_scale_is_negative(
+    least: float, exact: bool, tmp_path: Path
+) -> None:
+    g = Builder()
+    x = g.dense(g.input(["n", 4]), 4, 6)
+    scale, shift = np.linspace(least, 2, 6), np.linspace(-1, 1, 6)
+    y = g.op("BatchNormalization", x, *(g.tensor(a) for a in (scale, shift, shift, np.ones(6))))
+    g.output(g.dense(g.op("Relu", y), 6, 2), ["n", 2])
+    data = RNG.normal(size=(300, 4)).astype(np.float32)
+    path = g.save(tmp_path / "m.onnx")
+    (site,) = probes(signature(path, data, operators="normalisation", covariance="empirical"))
+    # A diagonal of positive numbers is the optimal map itself: one, up to float32 rounding.
+    assert (site.affinity == pytest.approx(1.0, abs=TOLERANCE)) == exact
+
+
 def digits(**options: Any) -> Signature:
     with np.load(MODELS / "digits.npz", allow_pickle=False) as data:
         image = data["image"][:200]

@@ -146,10 +146,10 @@ def _starts(
     view, layouts = level.view, level.layouts
     inputs = [
         (name, name)
-        for name in view.inputs
+        for name in view.inputs[:1]  # further ones are states, masks and the like
         if "float" in (view.dtype(name) or "")
         and (layouts[name] is None or sample_axis(layouts[name]) is not None)
-    ][:1]
+    ]
     widths = {_width(level, found.output) for found in hidden}
     if any(_width(level, name) in widths - {None} for name, _ in inputs):
         return inputs

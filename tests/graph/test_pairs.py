@@ -137,6 +137,7 @@ def test_token_ids_are_no_start_of_a_composition(tmp_path: Path) -> None:
     g = Builder()
     table = g.tensor(np.random.default_rng(0).normal(size=(9, 6)))
     x = g.dense(g.op("Gather", table, g.input(["n", 5], "ids", "int64")), 6, 6)
+    x = g.op("Mul", x, g.input(["n", 5, 6], "past"))
     y = g.op("Relu", g.dense(g.op("Relu", x), 6, 6))
     g.output(g.dense(y, 6, 2), ["n", 5, 2])
     assert [(s.input, s.output) for s in probed(g, tmp_path, composition=True)] == [(x, y)]
