@@ -105,8 +105,20 @@ def _one_panel(axes: "Axes", lines: Sequence[Line]) -> None:
         style = look(position)
         if bands and line.low is not None and line.high is not None:
             axes.fill_between(line.x, line.low, line.high, color=style.colour, alpha=0.15, lw=0)
-        axes.plot(line.x, line.y, markevery=_every(line, position), **style.both())
+        axes.plot(line.x, line.y, markevery=_marked(line, position), **style.both())
     axes.margins(x=0.02)
+    _whole_steps(axes, lines)
+
+
+def _whole_steps(axes: "Axes", lines: Sequence[Line]) -> None:
+    """Let whole numbers be counted by whole numbers, each of them where they are few."""
+    from matplotlib.ticker import FixedLocator, MaxNLocator
+
+    steps = np.unique(np.concatenate([line.x for line in lines])) if lines else np.empty(0)
+    if len(steps) and (steps == np.round(steps)).all():
+        few = len(steps) <= 12 and len(steps) > np.ptp(steps) / 2
+        place = FixedLocator(steps.tolist()) if few else MaxNLocator(integer=True, min_n_ticks=1)
+        axes.xaxis.set_major_locator(place)
 
 
 def _own_panel(axes: "Axes", lines: Sequence[Line], position: int) -> None:
@@ -115,17 +127,24 @@ def _own_panel(axes: "Axes", lines: Sequence[Line], position: int) -> None:
         axes.plot(other.x, other.y, color=RULE, linewidth=0.7, zorder=1)
     if line.low is not None and line.high is not None:
         axes.fill_between(line.x, line.low, line.high, color=SOFT, alpha=0.25, lw=0, zorder=2)
-    marker = "o" if len(line.x) <= _DENSE else None
-    axes.plot(line.x, line.y, color=INK, linewidth=1.0, marker=marker, markersize=2, zorder=3)
+    style: dict[str, Any] = {
+        "color": INK,
+        "linewidth": 1.0,
+        "marker": "o",
+        "markersize": 2,
+        "zorder": 3,
+    }
+    axes.plot(line.x, line.y, markevery=_marked(line, 0), **style)
     axes.set_title(harmless(line.name, 24), loc="left", fontsize=7)
 
 
-def _every(line: Line, position: int) -> Any:
+def _marked(line: Line, position: int) -> list[int]:
+    """Return which points have markers: all of few, some of many, and those between two gaps."""
     count = len(line.x)
-    if count <= _DENSE:
-        return None
-    step = math.ceil(count / 12)
-    return (position % step, step)
+    step = 1 if count <= _DENSE else math.ceil(count / 12)
+    known = np.pad(np.isfinite(line.y), 1)
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]
+    return sorted({*range(position % step, count, step), *np.flatnonzero(alone).tolist()})
 
 
 def _end(line: Line, position: int) -> End:
