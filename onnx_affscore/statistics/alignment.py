@@ -11,7 +11,7 @@ from onnx_affscore.errors import OptionError
 from onnx_affscore.records import ScoredSite, Signature
 from onnx_affscore.statistics.dtw import dtw_path
 
-__all__ = ["ALIGNMENTS", "align"]
+__all__ = ["ALIGNMENTS", "align", "chosen_way"]
 
 Sites: TypeAlias = Sequence[ScoredSite]
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
@@ -48,12 +48,10 @@ ALIGNMENTS: Mapping[str, Callable[[Sites, Sites], Pairs]] = {
 def align(a: Signature, b: Signature, *, method: str = "auto") -> Alignment:
     """Return the pairs of sites of two signatures, and the sites left over.
 
-    ``auto`` takes ``name`` where at least half of all names are in both, else ``order`` where the
-    activations are the same in number, kind and order, else ``dtw``. Raises
-    :class:`OptionError` for an unknown method.
+    ``auto`` is :func:`chosen_way`. Raises :class:`OptionError` for an unknown method.
     """
     if method == "auto":
-        chosen, reason = _choice(a.sites, b.sites)
+        chosen, reason = chosen_way(a.sites, b.sites)
         return replace(align(a, b, method=chosen), reason=reason)
     if method not in ALIGNMENTS:
         raise OptionError(f"no alignment {method!r}; wanted one of auto, {', '.join(ALIGNMENTS)}")
@@ -68,7 +66,12 @@ def align(a: Signature, b: Signature, *, method: str = "auto") -> Alignment:
     )
 
 
-def _choice(a: Sites, b: Sites) -> tuple[str, str]:
+def chosen_way(a: Sites, b: Sites) -> tuple[str, str]:
+    """Return the row of the table that fits two signatures, and why.
+
+    ``name`` where at least half of all names are in both, else ``order`` where the activations
+    are the same in number, kind and order, else ``dtw``.
+    """
     shared = len(by_name(a, b))
     union = len(a) + len(b) - shared
     if shared and shared >= _SHARED * union:

@@ -9,6 +9,7 @@ from onnx_affscore.comparison import DistanceMatrix
 from onnx_affscore.errors import OptionError
 from onnx_affscore.records import Reading, Signature, Status
 from onnx_affscore.statistics.alignment import align as aligned
+from onnx_affscore.statistics.alignment import chosen_way
 from onnx_affscore.statistics.dtw import dtw_distances
 from onnx_affscore.statistics.summaries import affinities
 
@@ -77,9 +78,8 @@ def distance_matrix(
 
 
 def _l2(a: Signature, b: Signature, align: str) -> Reading:
-    alignment = aligned(a, b, method=align)
-    if alignment.method == "dtw":
-        alignment = aligned(a, b, method="order")
+    way = chosen_way(a.sites, b.sites)[0] if align == "auto" else align
+    alignment = aligned(a, b, method="order" if way == "dtw" else way)
     left = len(alignment.unpaired_a) + len(alignment.unpaired_b)
     if left or not alignment.pairs:
         return Reading(

@@ -63,11 +63,17 @@ def dtw_path(a: FloatArray, b: FloatArray) -> tuple[tuple[int, int], ...]:
     n, m = len(a), len(b)
     total = np.full((n + 1, m + 1), np.inf)
     total[0, 0] = 0.0
+    flat, backwards = total.reshape(-1), b[::-1]
     for k in range(n + m - 1):
-        i = np.arange(max(0, k - m + 1), min(n, k + 1))
-        j = k - i
-        best = np.minimum(np.minimum(total[i, j + 1], total[i + 1, j]), total[i, j])
-        total[i + 1, j + 1] = (a[i] - b[j]) ** 2 + best
+        low, high = max(0, k - m + 1), min(n, k + 1)
+        # The cells before i + 1, k - i + 1 for i from low on: m apart in the flat matrix.
+        corner, above, left, cell = (
+            flat[start + low * m : start + (high - 1) * m + 1 : m]
+            for start in (k, k + 1, k + m + 1, k + m + 2)
+        )
+        j = m - 1 - k + low
+        cost = (a[low:high] - backwards[j : j + high - low]) ** 2
+        cell[:] = cost + np.minimum(np.minimum(above, left), corner)
     i_end, j_end = n, m
     path = [(n - 1, m - 1)]
     while (i_end, j_end) != (1, 1):
