@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, final
+from typing import Protocol, TypeAlias, final
 
 from onnx_affscore.errors import DataError
-from onnx_affscore.records import Reading, Signature
+from onnx_affscore.records import FloatArray, Reading, Signature
 
 __all__ = [
     "Alignment",
@@ -15,6 +15,7 @@ __all__ = [
     "ComparisonOptions",
     "Difference",
     "DistanceMatrix",
+    "Influences",
     "Member",
     "PairComparison",
     "Training",
@@ -45,18 +46,40 @@ class ComparisonOptions:
     statistic: str = "mean"
 
 
+class Influences(Protocol):
+    """What each sample contributes to each score of one signature.
+
+    ``values`` are by site name, (samples,) each, of mean zero, in units of the score; the two
+    digests are those of the signature.
+    """
+
+    @property
+    def model_sha256(self) -> str:
+        """The model's digest."""
+
+    @property
+    def data_sha256(self) -> str:
+        """The data's digest."""
+
+    @property
+    def values(self) -> Mapping[str, FloatArray]:
+        """The influences by site name."""
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Member:
     """One signature of a comparison, cut down to the sites that are compared.
 
-    ``summary`` are the statistics of their scores, None where there are none.
+    ``summary`` are the statistics of their scores, None where there are none; ``influences``
+    those of the samples on each score, None where they were not kept.
     """
 
     label: str
     family: str | None
     signature: Signature
     summary: Mapping[str, float | None]
+    influences: Mapping[str, FloatArray] | None = None
 
 
 @final

@@ -1,6 +1,7 @@
 """The story of a comparison: sites, pairs, differences, distances, clusters, associations."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from onnx_affscore.comparison import (
@@ -8,6 +9,7 @@ from onnx_affscore.comparison import (
     Comparison,
     ComparisonOptions,
     DistanceMatrix,
+    Influences,
     Member,
     PairComparison,
     refuse_mixed_methods,
@@ -30,6 +32,7 @@ def compare(
     labels: Sequence[str] | None = None,
     families: Sequence[str | None] | None = None,
     accuracies: Mapping[str, float] | None = None,
+    influences: Sequence[Influences] | None = None,
     **options: Any,
 ) -> Comparison:
     """Compare two or more signatures.
@@ -44,6 +47,9 @@ def compare(
         What each belongs to, None where that is not known.
     accuracies
         By label; models without one are left out of the associations.
+    influences
+        Those of the samples on the scores of each signature, in order: signatures of the same
+        samples are then compared in pairs.
     **options
         The fields of :class:`onnx_affscore.comparison.ComparisonOptions`: ``align``,
         ``distance``, ``linkage``, ``correction``, ``baseline``, ``roles``, ``groups``,
@@ -54,10 +60,13 @@ def compare(
     OptionError
         Fewer than two signatures, labels that are not unique, an option with a wrong value.
     DataError
-        The signatures were made by different versions of the method.
+        The signatures were made by different versions of the method, or influences are not
+        those of their signatures.
     """
     chosen = ComparisonOptions(**options)
     members = _members(signatures, labels, families, chosen)
+    if influences is not None:
+        members = _with_influences(members, influences)
     if chosen.distance not in DISTANCES:
         raise OptionError(f"no distance {chosen.distance!r}; wanted one of {', '.join(DISTANCES)}")
     if chosen.statistic not in STATISTICS:
@@ -119,6 +128,27 @@ def _members(
         Member(name, family, signature, summary(signature))
         for name, family, signature in zip(names, kin, cut, strict=True)
     ]
+
+
+def _with_influences(members: Sequence[Member], influences: Sequence[Influences]) -> list[Member]:
+    if len(influences) != len(members):
+        raise OptionError(
+            f"found influences of {len(influences)} signatures for {len(members)}; "
+            "wanted those of each, in the same order"
+        )
+    for member, found in zip(members, influences, strict=True):
+        signature = member.signature
+        for what, expected, digest in (
+            ("model", signature.model.sha256, found.model_sha256),
+            ("data", signature.data.get("sha256"), found.data_sha256),
+        ):
+            if digest != expected:
+                raise DataError(
+                    f"the influences given for {member.label} are of another {what} (sha256 "
+                    f"{digest[:8]}, the signature says {str(expected)[:8]}); give them in "
+                    "the order of the signatures"
+                )
+    return [replace(m, influences=i.values) for m, i in zip(members, influences, strict=True)]
 
 
 def _pairs(members: Sequence[Member], options: ComparisonOptions) -> tuple[PairComparison, ...]:

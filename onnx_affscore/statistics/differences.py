@@ -1,7 +1,7 @@
 """Site by site: how far two signatures differ, and whether more than chance would have it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,21 +14,13 @@ from onnx_affscore.statistics.corrections import corrected
 
 __all__ = ["compare_pair", "paired_std"]
 
-# Influence of each sample on the score of each site, by site name.
-Influences = Mapping[str, FloatArray]
-
 _Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
 _FEW = 10  # samples per feature: below it the estimates of a covariance are visibly biased
 _RATIO = 2  # by which n/d of two sites may differ before their biases do
 
 
 def compare_pair(
-    a: Member,
-    b: Member,
-    *,
-    align: str = "auto",
-    correction: str = "holm",
-    influences: tuple[Influences, Influences] | None = None,
+    a: Member, b: Member, *, align: str = "auto", correction: str = "holm"
 ) -> PairComparison:
     r"""Return the differences b - a of aligned sites, with 95 % intervals and p values.
 
@@ -36,18 +28,19 @@ def compare_pair(
 
     .. math:: \mathrm{se} = (\mathrm{se}_a^2 + \mathrm{se}_b^2)^{1/2},
 
-    or, where ``influences`` of both on the same samples are given, that of paired ones
+    or, where the influences of the same samples on both are known, that of paired ones
     (:func:`paired_std`). Interval and two-sided p value are those of the normal distribution; p
     is corrected over the sites of this pair. Where a site has no standard error, its samples
     being too few for one, the difference stands alone, with the reason; a p value of 0/0 is 1.
     """
     alignment = aligned(a.signature, b.signature, method=align)
+    same, known = _same_data(a.signature, b.signature), (a.influences or {}, b.influences or {})
     differences = []
     for i, j in alignment.pairs:
         site, other = a.signature.sites[i], b.signature.sites[j]
         paired = None
-        if influences and site.name in influences[0] and other.name in influences[1]:
-            paired = paired_std(influences[0][site.name], influences[1][other.name])
+        if same and site.name in known[0] and other.name in known[1]:
+            paired = paired_std(known[0][site.name], known[1][other.name])
         differences.append(_difference(site, other, paired))
     p = corrected([d.p for d in differences], method=correction)
     return PairComparison(
@@ -134,6 +127,13 @@ def _site_warnings(a: ScoredSite, b: ScoredSite) -> Sequence[str]:
     return found
 
 
+def _same_data(a: Signature, b: Signature) -> bool:
+    digests, counts = (
+        {signature.data.get(name) for signature in (a, b)} for name in ("sha256", "samples")
+    )
+    return len(digests) == len(counts) == 1 and None not in digests
+
+
 def _warnings(
     a: Signature, b: Signature, alignment: Alignment, differences: Sequence[Difference]
 ) -> tuple[str, ...]:
@@ -143,9 +143,9 @@ def _warnings(
             "sites are paired by their values, so that differences are as small as warping can"
             " make them: p values say nothing of sites that were not meant for each other"
         )
-    same = a.data.get("sha256") == b.data.get("sha256") and a.data["samples"] == b.data["samples"]
+    same = _same_data(a, b)
     independent = any(d.std is not None and not d.paired for d in differences)
-    if same and independent and a.data.get("sha256") is not None:
+    if same and independent:
         found.append(
             "scored on the same samples and compared as independent: where errors go together, as"
             " they usually do, the intervals are wider than need be; --influence compares in pairs"

@@ -73,8 +73,9 @@ def signature(values: Sequence[float | None], **changed: Any) -> Signature:
 
 def member(label: str, values: Sequence[float], **changed: Any) -> Member:
     """Make a member of a comparison."""
+    influences = changed.pop("influences", None)
     made = signature(values, **changed)
-    return Member(label, None, made, summary(made))
+    return Member(label, None, made, summary(made), influences)
 
 
 def waves(*, seed: int = 0, count: int = 6) -> list[Signature]:

@@ -1,10 +1,13 @@
 """The whole comparison from Python: what it holds, what it refuses, what it warns of."""
 
+from dataclasses import dataclass
+
+import numpy as np
 import pytest
 
 from onnx_affscore.comparison import Comparison
 from onnx_affscore.errors import DataError, OptionError
-from onnx_affscore.records import Role
+from onnx_affscore.records import FloatArray, Role, Signature
 from onnx_affscore.statistics.compare import compare
 from onnx_affscore.statistics.distances import DISTANCES
 from tests.statistics.makers import signature, waves
@@ -140,3 +143,49 @@ def test_wards_linkage_is_warned_of_where_distances_are_not_euclidean() -> None:
     assert any("ward" in w for w in compare(waves(), linkage="ward").warnings)
     alike = [signature([0.1 * i, 0.5], path=f"{i}") for i in range(4)]
     assert compare(alike, linkage="ward", distance="l2").warnings == ()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Influences as they are kept beside a signature."""
+
+    model_sha256: str
+    data_sha256: str
+    values: dict[str, FloatArray]
+
+
+def kept(signature: Signature, *, data: str = "ab" * 32) -> Kept:
+    generator = np.random.default_rng(0)
+    values = {site.name: generator.standard_normal(10) for site in signature.sites}
+    return Kept(signature.model.sha256, data, values)
+
+
+def two_models() -> list[Signature]:
+    sites = [{"std": 0.1}] * 2
+    return [
+        signature([0.5, 0.6], sites=sites, model_sha256=digit * 64, path=f"epoch{digit}")
+        for digit in "21"
+    ]
+
+
+@pytest.mark.parametrize("checkpoints", [False, True])
+def test_influences_follow_their_signatures(checkpoints: bool) -> None:
+    models = two_models()
+    influences = [kept(model) for model in models]
+    found = compare(models, influences=influences, checkpoints=checkpoints)
+    assert all(difference.paired for difference in found.pairs[0].differences)
+    for member in found.members:
+        (own,) = (i for i in influences if i.model_sha256 == member.signature.model.sha256)
+        assert member.influences is own.values
+    assert not any("as independent" in w for w in found.pairs[0].warnings)
+
+
+def test_influences_of_another_model_or_data_are_refused() -> None:
+    models = two_models()
+    right = [kept(model) for model in models]
+    with pytest.raises(DataError, match=r"epoch2 are of another model \(sha256 11111111,"):
+        compare(models, influences=right[::-1])
+    with pytest.raises(DataError, match=r"epoch1 are of another data \(sha256 efefefef,"):
+        compare(models, influences=[right[0], kept(models[1], data="ef" * 32)])
+    with pytest.raises(OptionError, match="found influences of 1 signatures for 2"):
+        compare(models, influences=right[:1])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from onnx_affscore.comparison import Difference, PairComparison
+from onnx_affscore.comparison import Difference, Member, PairComparison
 from onnx_affscore.errors import DataError
 from onnx_affscore.statistics.differences import compare_pair, paired_std
 from tests.statistics.makers import member
@@ -45,52 +45,51 @@ def test_paired_errors_are_those_of_paired_means() -> None:
     x = random.random(200)
     y = x + 0.05 * random.random(200)  # goes with x, so that pairing pays
     known = [{"std": 0.1}]
-    a, b = member("a", [x.mean()], sites=known), member("b", [y.mean()], sites=known)
-    found = only(compare_pair(a, b, influences=({"act.0": x - x.mean()}, {"act.0": y - y.mean()})))
+    a = member("a", [x.mean()], sites=known, influences={"act.0": x - x.mean()})
+    b = member("b", [y.mean()], sites=known, influences={"act.0": y - y.mean()})
+    found = only(compare_pair(a, b))
     assert found.paired
     assert found.std == pytest.approx(np.std(y - x) / np.sqrt(200), rel=1e-12)
     assert found.std < np.hypot(np.std(x), np.std(y)) / np.sqrt(200) / 10
 
 
 def test_a_site_without_influence_is_compared_as_independent() -> None:
-    a = member("a", [0.5, 0.5], sites=[{"std": 0.03}, {"std": 0.03}])
-    b = member("b", [0.6, 0.6], sites=[{"std": 0.04}, {"std": 0.04}])
-    only_first = {"act.0": np.array([0.1, -0.1])}
-    pair = compare_pair(a, b, influences=(only_first, only_first))
+    first = {"act.0": np.array([0.1, -0.1])}
+    a = member("a", [0.5, 0.5], sites=[{"std": 0.03}, {"std": 0.03}], influences=first)
+    b = member("b", [0.6, 0.6], sites=[{"std": 0.04}, {"std": 0.04}], influences=first)
+    pair = compare_pair(a, b)
     assert [d.paired for d in pair.differences] == [True, False]
     assert pair.differences[1].std == pytest.approx(0.05)
 
 
+def with_influence(label: str, value: float, **changed: object) -> Member:
+    influences = {"act.0": np.array([0.2, -0.2])}
+    site = {"reasons": changed.pop("reasons")} if "reasons" in changed else {"std": 0.1}
+    return member(label, [value], sites=[site], influences=influences, **changed)
+
+
 def test_a_signature_compared_with_itself_in_pairs_differs_in_nothing() -> None:
-    influence = {"act.0": np.array([0.2, -0.2])}
-    found = only(
-        compare_pair(
-            member("a", [0.5], sites=[{"std": 0.1}]),
-            member("b", [0.5], sites=[{"std": 0.1}]),
-            influences=(influence, influence),
-        )
-    )
+    found = only(compare_pair(with_influence("a", 0.5), with_influence("b", 0.5)))
     assert (found.difference, found.std, found.p) == (0, 0, 1)
 
 
 def test_a_difference_without_spread_has_no_p_value() -> None:
-    influence = {"act.0": np.array([0.2, -0.2])}
-    found = only(
-        compare_pair(
-            member("a", [0.5], sites=[{"std": 0.1}]),
-            member("b", [0.6], sites=[{"std": 0.1}]),
-            influences=(influence, influence),
-        )
-    )
+    found = only(compare_pair(with_influence("a", 0.5), with_influence("b", 0.6)))
     assert (found.std, found.low, found.high, found.p) == (None, None, None, None)
     assert found.reason == "the standard error is 0 and the difference is not"
 
 
 def test_influences_make_no_error_where_the_samples_are_too_few_for_one() -> None:
-    influence = {"act.0": np.array([0.2, -0.2])}
-    b = member("b", [0.6], sites=[{"reasons": {"affinity_std": "n is too small"}}])
-    found = only(compare_pair(member("a", [0.5]), b, influences=(influence, influence)))
+    few = with_influence("b", 0.6, reasons={"affinity_std": "n is too small"})
+    found = only(compare_pair(with_influence("a", 0.5), few))
     assert (found.std, found.p, found.paired) == (None, None, False)
+
+
+def test_influences_of_other_data_are_not_paired() -> None:
+    other = with_influence("b", 0.6, sha256="ef" * 32)
+    found = only(compare_pair(with_influence("a", 0.5), other))
+    assert not found.paired
+    assert found.std == pytest.approx(0.1 * 2**0.5)
 
 
 def test_influences_of_other_samples_are_refused() -> None:
