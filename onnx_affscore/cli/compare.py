@@ -75,10 +75,12 @@ def command(signatures: tuple[str, ...], **options: Any) -> None:
     """
     from onnx_affscore.report import comparison_input, comparison_output, comparison_text
     from onnx_affscore.report.files import STDOUT
+    from onnx_affscore.report.planning import planned_files
     from onnx_affscore.selection import parse_roles
     from onnx_affscore.statistics.compare import compare
 
-    files = comparison_output.planned_files({n: options.pop(f"{n}_file") for n in _FILES})
+    files = {name: options.pop(f"{name}_file") for name in _FILES}
+    plan = planned_files(files, figures=comparison_output.FIGURES)
     folder, table = options.pop("output_dir"), options.pop("accuracy")
     column, options["roles"] = options.pop("accuracy_column"), parse_roles(options["roles"])
     found = comparison_input.collect(signatures)
@@ -92,11 +94,11 @@ def command(signatures: tuple[str, ...], **options: Any) -> None:
         **options,
     )
     say_warnings(found.warnings, hidden=False)
-    for name, path in files:
+    for name, path in plan:
         comparison_output.write_kind(comparison, name, path)
     if folder is not None:
         comparison_output.write_all_kinds(comparison, folder)
-    if all(path != STDOUT for _, path in files):
+    if all(path != STDOUT for _, path in plan):
         click.echo(comparison_text.comparison_to_text(comparison), nl=False)
     else:
         say_warnings(comparison.warnings, hidden=False)

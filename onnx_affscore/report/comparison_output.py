@@ -12,13 +12,13 @@ from onnx_affscore.report import comparison_figures as drawn
 from onnx_affscore.report.comparison_csv import comparison_to_csv
 from onnx_affscore.report.comparison_json import comparison_to_json
 from onnx_affscore.report.comparison_text import comparison_to_text
-from onnx_affscore.report.figures import SUFFIXES, image_bytes
-from onnx_affscore.report.files import STDOUT, write
+from onnx_affscore.report.figures import image_bytes
+from onnx_affscore.report.files import write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["KINDS", "Kind", "planned_files", "write_all_kinds", "write_kind"]
+__all__ = ["FIGURES", "KINDS", "Kind", "write_all_kinds", "write_kind"]
 
 Draw: TypeAlias = Callable[[Comparison], "Figure"]
 
@@ -44,31 +44,7 @@ KINDS: Mapping[str, Kind] = {
     "curves": Kind("curves.svg", draw=drawn.curves),
     "scatter": Kind("scatter.svg", draw=drawn.scatter),
 }
-
-
-def planned_files(files: Mapping[str, str | None]) -> list[tuple[str, str]]:
-    """Return kind and path of each file asked for, to be called before the work.
-
-    Raises :class:`OptionError` where a figure's suffix is no image's, a folder does not exist, or
-    two files are to go to stdout.
-    """
-    plan = []
-    for name, path in files.items():
-        if path is None:
-            continue
-        option, suffix = f"--{name.replace('_', '-')}", Path(path).suffix
-        if KINDS[name].draw is not None and suffix not in SUFFIXES:
-            raise OptionError(
-                f"{option} {path}: found the suffix {suffix!r}; wanted one of {', '.join(SUFFIXES)}"
-            )
-        if path != STDOUT and not Path(path).parent.is_dir():
-            raise OptionError(
-                f"{option} {path}: the folder {Path(path).parent} does not exist; make it first"
-            )
-        plan.append((name, path))
-    if [path for _, path in plan].count(STDOUT) > 1:
-        raise OptionError("found two files for stdout ('-'); give at most one of them")
-    return plan
+FIGURES = tuple(name for name, kind in KINDS.items() if kind.draw is not None)
 
 
 def write_kind(comparison: Comparison, name: str, path: str | PathLike[str]) -> None:

@@ -7,11 +7,9 @@ from pathlib import Path
 from onnx_affscore.errors import MissingExtraError, OptionError
 from onnx_affscore.records import Signature, Status
 from onnx_affscore.report import FORMATS, write
-from onnx_affscore.report.files import STDOUT
+from onnx_affscore.report.planning import planned_files
 
 __all__ = ["incomplete", "planned", "write_all", "write_as"]
-
-_IMAGES = ("png", "svg", "pdf")
 
 # Reasons of a site that nobody asked to be scored.
 _NOT_ASKED = frozenset({"role", "not included", "excluded"})
@@ -20,26 +18,11 @@ _NOT_ASKED = frozenset({"role", "not included", "excluded"})
 def planned(files: Mapping[str, str | None]) -> list[tuple[str, str]]:
     """Return format and path of each file asked for, to be called before the long work.
 
-    ``plot`` takes the format that its path's suffix says. Raises :class:`OptionError` where that
-    is no image's, a folder does not exist, or two files are to go to stdout.
+    ``plot`` takes the format that its path's suffix says. Raises as
+    :func:`~onnx_affscore.report.planning.planned_files` does.
     """
-    plan = []
-    for name, path in files.items():
-        if path is None:
-            continue
-        suffix = Path(path).suffix.removeprefix(".")
-        if name == "plot" and suffix not in _IMAGES:
-            raise OptionError(
-                f"--plot {path}: found the suffix {suffix!r}; wanted one of {', '.join(_IMAGES)}"
-            )
-        if path != STDOUT and not Path(path).parent.is_dir():
-            raise OptionError(
-                f"--{name} {path}: the folder {Path(path).parent} does not exist; make it first"
-            )
-        plan.append((suffix if name == "plot" else name, path))
-    if [path for _, path in plan].count(STDOUT) > 1:
-        raise OptionError("found two files for stdout ('-'); give at most one of them")
-    return plan
+    plan = planned_files(files, figures=("plot",))
+    return [(Path(path).suffix[1:] if name == "plot" else name, path) for name, path in plan]
 
 
 def write_as(signature: Signature, name: str, path: str | PathLike[str]) -> None:

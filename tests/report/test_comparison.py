@@ -17,7 +17,6 @@ from onnx_affscore.report.comparison_csv import comparison_to_csv
 from onnx_affscore.report.comparison_json import comparison_to_dict, comparison_to_json
 from onnx_affscore.report.comparison_output import (
     KINDS,
-    planned_files,
     write_all_kinds,
     write_kind,
 )
@@ -206,20 +205,3 @@ def test_a_figure_of_nothing_is_refused(
 ) -> None:
     with pytest.raises(OptionError, match=message):
         write_kind(bare, kind, tmp_path / "x.png")
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        ({"heat_map": "x.bmp"}, "--heat-map x.bmp: found the suffix '.bmp'; wanted one of .png"),
-        ({"curves": "-"}, "--curves -: found the suffix ''"),
-        ({"csv": "no folder/x.csv"}, "the folder no folder does not exist"),
-        ({"json": "-", "csv": "-"}, "found two files for stdout"),
-    ],
-)
-def test_files_that_cannot_be_are_refused_before_the_work(
-    files: dict[str, str | None], message: str
-) -> None:
-    with pytest.raises(OptionError, match=message):
-        planned_files(files)
-    assert planned_files({"json": None}) == []
