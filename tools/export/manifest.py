@@ -1,4 +1,4 @@
-"""The records of models/manifest.toml, and the only code that writes that file."""
+"""The records of models/manifest.toml and of its series, and the only code that writes them."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["MODELS", "Data", "Entry", "Site", "record_data", "record_model"]
 
 MODELS = Path(__file__).parents[2] / "models"
-MANIFEST = MODELS / "manifest.toml"
+MANIFEST = "manifest.toml"
 HEAD = "# Written by tools/zoo; do not edit. Sites are derived from the architectures.\n"
 
 
@@ -55,31 +55,32 @@ class Data:
 
 def record_data(data: Data) -> None:
     """Put the data file into the manifest."""
-    manifest = _read()
-    _write({**manifest, "data": _hashed(asdict(data))})
+    manifest = _read(MODELS)
+    _write(MODELS, {**manifest, "data": _hashed(MODELS, asdict(data))})
 
 
-def record_model(name: str, entry: Entry) -> None:
-    """Put one model into the manifest, in place of what it held under that name."""
-    manifest = _read()
-    models = {**manifest.get("models", {}), name: _hashed(asdict(entry))}
-    _write({**manifest, "models": models})
+def record_model(name: str, entry: Entry, *, folder: Path = MODELS) -> None:
+    """Put one model into its folder's manifest, in place of what it held under that name."""
+    manifest = _read(folder)
+    models = {**manifest.get("models", {}), name: _hashed(folder, asdict(entry))}
+    _write(folder, {**manifest, "models": models})
 
 
-def _hashed(table: dict[str, Any]) -> dict[str, Any]:
-    digest = hashlib.sha256((MODELS / table["file"]).read_bytes()).hexdigest()
+def _hashed(folder: Path, table: dict[str, Any]) -> dict[str, Any]:
+    digest = hashlib.sha256((folder / table["file"]).read_bytes()).hexdigest()
     return {"file": table.pop("file"), "sha256": digest, **table}
 
 
-def _read() -> dict[str, Any]:
-    return tomllib.loads(MANIFEST.read_text("utf-8")) if MANIFEST.exists() else {}
+def _read(folder: Path) -> dict[str, Any]:
+    file = folder / MANIFEST
+    return tomllib.loads(file.read_text("utf-8")) if file.exists() else {}
 
 
-def _write(manifest: Mapping[str, Any]) -> None:
+def _write(folder: Path, manifest: Mapping[str, Any]) -> None:
     models = manifest.get("models", {})
-    tables = [_table("data", manifest["data"])]
+    tables = [_table("data", manifest["data"])] if "data" in manifest else []
     tables += [_table(f"models.{name}", models[name]) for name in sorted(models)]
-    MANIFEST.write_text("\n".join([HEAD, *tables]), "utf-8")
+    (folder / MANIFEST).write_text("\n".join([HEAD, *tables]), "utf-8")
 
 
 def _table(name: str, values: Mapping[str, Any]) -> str:
