@@ -71,7 +71,7 @@ def agreement(
     plain_axes(left, grid="both")
     plain_axes(right, grid="both")
     left.set_yticks(range(count), [harmless(name, 32) for name in names])
-    left.set_ylim(count - 0.5, -0.5)
+    left.set_ylim(max(count, 1) - 0.5, -0.5)
     right.set_xlim(-_EDGE - 0.3, _EDGE + 0.3)
     left.set_xlabel("value")
     right.set_xlabel("difference / tolerance")

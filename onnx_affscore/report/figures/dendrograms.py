@@ -97,6 +97,8 @@ def _checked(
 ) -> npt.NDArray[np.float64]:
     merges = np.array(linkage_matrix, dtype=np.float64)
     count = len(labels)
+    if groups is not None and len(groups) != count:
+        raise OptionError(f"found {len(groups)} group(s) for {count} label(s); wanted one for each")
     if count < 2:
         return np.empty((0, 4))
     if merges.shape != (count - 1, 4):
@@ -104,8 +106,15 @@ def _checked(
             f"found a linkage matrix of shape {merges.shape} for {count} label(s); "
             f"wanted ({count - 1}, 4)"
         )
-    if groups is not None and len(groups) != count:
-        raise OptionError(f"found {len(groups)} group(s) for {count} label(s); wanted one for each")
+    free = set(range(count))
+    for number, row in enumerate(merges):
+        joined = {float(row[0]), float(row[1])}
+        if len(joined) < 2 or not joined <= free or not np.isfinite(row[2]):
+            raise OptionError(
+                f"found the merge {number}: {row[:3].tolist()}; wanted two clusters that exist and "
+                "are not merged yet, and their distance"
+            )
+        free = free - joined | {count + number}
     return merges
 
 

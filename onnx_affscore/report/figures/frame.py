@@ -101,7 +101,11 @@ def framed(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> "Figure":
         with _style():
-            return draw(*args, **kwargs)
+            figure = draw(*args, **kwargs)
+            # Laid out once: each further pass would move things by hairs, and so change the file.
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+            return figure
 
     return drawn
 
