@@ -23,6 +23,7 @@ SCORES = (
     "cka_unbiased",
     "cka_rbf",
     "dead_share",
+    "saturated_share",
     "effective_rank_before",
     "effective_rank_after",
 )

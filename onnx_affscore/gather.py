@@ -18,7 +18,8 @@ from onnx_affscore.graph.instrument import Instrumented
 from onnx_affscore.graph.lean import plan_lean
 from onnx_affscore.graph.locate import Located
 from onnx_affscore.graph.resolve import Resolved
-from onnx_affscore.graph.tapping import FEATURES, SPARSITY, SQUARE
+from onnx_affscore.graph.saturation import flat_ends
+from onnx_affscore.graph.tapping import FEATURES, SATURATED, SPARSITY, SQUARE
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.memory import allot
 from onnx_affscore.passes import Pass, first_samples, run_pass
@@ -75,6 +76,8 @@ def paired(
 ) -> PairedSample:
     """Return the rows before and after one activation; each quantity from the first that has it."""
     x, y = (_side(name, stores, layouts[name]) for name in (site.input, site.output))
+    if flat_ends(site.activation, site.params) is None:  # the output of another activation too
+        y = replace(y, saturated=None)
     return PairedSample(x, y)
 
 
@@ -82,12 +85,13 @@ def _side(name: str, stores: Sequence[FeatureStore], layout: TensorLayout) -> Fe
     store = _holding(stores, name, FEATURES)
     if store is None:
         raise InternalError(f"no features of {name!r} were gathered")
-    squares, small = (_mean(name, quantity, stores) for quantity in (SQUARE, SPARSITY))
+    quantities = (SQUARE, SPARSITY, SATURATED)
+    squares, small, flat = (_mean(name, quantity, stores) for quantity in quantities)
     with np.errstate(invalid="ignore"):
         rms = 0.0 if squares is None else float(np.sqrt(squares))
     key = (name, FEATURES)
     return FeatureSample(
-        store.rows(key), PRECISION[layout.dtype], rms, small, owners=store.owners(key)
+        store.rows(key), PRECISION[layout.dtype], rms, small, flat, owners=store.owners(key)
     )
 
 

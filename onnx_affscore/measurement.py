@@ -3,6 +3,7 @@
 import re
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -22,7 +23,8 @@ from onnx_affscore.graph.locate import Located
 from onnx_affscore.graph.model import external_files, load
 from onnx_affscore.graph.prepare import find_activations
 from onnx_affscore.graph.resolve import Resolved, resolve
-from onnx_affscore.graph.tapping import QUANTITIES, SPARSITY
+from onnx_affscore.graph.saturation import with_flat_ends
+from onnx_affscore.graph.tapping import COUNTED, QUANTITIES
 from onnx_affscore.graph.weights import set_aside
 from onnx_affscore.local import LocalEngine
 from onnx_affscore.options import Options
@@ -129,7 +131,7 @@ class Measurement:
 
     def resolved(self, located: Located, source: DataSource, probed: Probe) -> Resolved:
         """Settle the axes of every tensor to be tapped."""
-        return resolve(
+        found = resolve(
             located,
             probed.tensors,
             batched=probed.batch_size is None,
@@ -137,18 +139,20 @@ class Measurement:
             pool=self.options.pool,
             mask=_token_mask(source),
         )
+        return replace(found, layouts=with_flat_ends(found.sites, found.layouts))
 
     def instrumented(
         self, located: Located, resolved: Resolved, lean: Lean | None = None
     ) -> Instrumented:
         """Return the model with its taps."""
+        counted = self.options.sparsity != "none"
         return instrument(
             self.prepared.proto,
             resolved.layouts,
             places=located.places,
             derived=located.derived,
             pool=self.options.pool,
-            quantities=[q for q in QUANTITIES if q != SPARSITY or self.options.sparsity != "none"],
+            quantities=[q for q in QUANTITIES if counted or q not in COUNTED],
             seed=self.options.seed,
             lean=lean,
         )

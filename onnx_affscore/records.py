@@ -135,7 +135,8 @@ class TensorLayout:
     where one run of the model is one sample. ``feature_axis`` is None where the tensor has no
     features: one column. The first ``stacked`` axes count the iterations of loops that the tensor
     lies in: they exist only outside the loop. ``mask`` names an input, (samples, tokens), that is 0
-    where a token is padding.
+    where a token is padding. ``flat``: elements up to the first number and from the second on lie
+    where the activation that put them out is flat; None where there is no such end.
     """
 
     dtype: str
@@ -144,6 +145,7 @@ class TensorLayout:
     feature_axis: int | None
     stacked: int = 0
     mask: str | None = None
+    flat: tuple[float | None, float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +201,17 @@ class FeatureSample:
     ``features``: (n, d) float64. ``precision``: relative rounding of the source tensor, the
     machine epsilon of the type it was computed in (2^-23 for float32). ``rms``: root mean square
     of the unpooled tensor over all its elements. ``sparsity``: the share of its elements with
-    ``|x| <= 1e-3``, None where it was not measured. ``owners``: the sample that each row is of,
-    (n,), where samples have several rows (positions, windows); None where each has one.
+    ``|x| <= 1e-3``, None where it was not measured. ``saturated``: the share that lies at a
+    flat end of the activation that put the tensor out, None where there is none or it was not
+    measured. ``owners``: the sample that each row is of, (n,), where samples have several rows
+    (positions, windows); None where each has one.
     """
 
     features: FloatArray
     precision: float
     rms: float
     sparsity: float | None = None
+    saturated: float | None = None
     owners: npt.NDArray[np.intp] | None = None
 
 

@@ -4,7 +4,7 @@ For each tensor the nodes of its taps are placed right behind its producer, so t
 tensor can be freed at once. The model's opset, IR version, inputs, outputs and weights stay.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -19,7 +19,7 @@ from onnx_affscore.graph.lean import Lean
 from onnx_affscore.graph.level import Place
 from onnx_affscore.graph.lifting import Lifter
 from onnx_affscore.graph.pooling import derived_reader, patch_reader
-from onnx_affscore.graph.tapping import FEATURES, QUANTITIES, SPARSITY, SQUARE, TapWriter, is_small
+from onnx_affscore.graph.tapping import FEATURES, QUANTITIES, TapWriter, functions
 from onnx_affscore.graph.view import Step
 from onnx_affscore.graph.writing import NodeWriter, unused_prefix
 from onnx_affscore.records import Array, TensorLayout
@@ -34,7 +34,8 @@ class Instrumented:
     """A copy of the model with taps; ``taps`` by tensor and quantity.
 
     Quantities: ``features`` (rows by columns), ``square`` (mean square of each sample's
-    elements) and ``sparsity`` (share of them within 1e-3 of zero). ``combined`` are those that
+    elements), ``sparsity`` (share of them within 1e-3 of zero) and ``saturated`` (share at a flat
+    end, of tensors whose layout tells the ends). ``combined`` are those that
     are made from the rows of others. ``lean`` taps hardly slow the model down.
     """
 
@@ -215,12 +216,7 @@ class _Work:
     def tap_derived(self, derived: Derived, layout: TensorLayout) -> None:
         """Fetch what a tensor is computed from, each once for all that need it."""
         outputs = {name: self._fetched(name) for name in derived.fetches}
-        functions: dict[str, Callable[[Array], Array]] = {
-            FEATURES: np.asanyarray,
-            SQUARE: np.square,
-            SPARSITY: is_small,
-        }
-        for quantity, function in functions.items():
+        for quantity, function in functions(layout).items():
             if quantity in self.quantities:
                 pool = self.pool if quantity == FEATURES else "rows"
                 read = derived_reader(derived, outputs, layout, pool, self.seed, of=function)

@@ -1,6 +1,6 @@
 """Write the nodes of one tensor's taps, and say how what they put out is read."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
 
@@ -10,17 +10,31 @@ import onnx
 from onnx_affscore.graph.averaging import channel_mean, has_channels_first
 from onnx_affscore.graph.bundling import Shape
 from onnx_affscore.graph.pooling import Read, raw_reader, reader
+from onnx_affscore.graph.saturation import Ends
 from onnx_affscore.graph.writing import NodeWriter
 from onnx_affscore.records import Array, TensorLayout
 from onnx_affscore.taps import Tap
 
-__all__ = ["FEATURES", "QUANTITIES", "SPARSITY", "SQUARE", "TapWriter", "Written", "is_small"]
+__all__ = [
+    "COUNTED",
+    "FEATURES",
+    "QUANTITIES",
+    "SATURATED",
+    "SPARSITY",
+    "SQUARE",
+    "TapWriter",
+    "Written",
+    "functions",
+]
 
 FEATURES: Final = "features"
 SQUARE: Final = "square"
 SPARSITY: Final = "sparsity"
-QUANTITIES: Final = (FEATURES, SQUARE, SPARSITY)
-"""Rows by columns; the mean square of each sample's elements; the share of them near zero."""
+SATURATED: Final = "saturated"
+COUNTED: Final = (SPARSITY, SATURATED)
+QUANTITIES: Final = (FEATURES, SQUARE, *COUNTED)
+"""Rows by columns; the mean square of each sample's elements; the shares of them near zero, and
+where the activation is flat, if it has flat ends."""
 
 # |x| up to this counts as zero: the published definition of sparsity.
 _SPARSITY_THRESHOLD = 1e-3
@@ -47,7 +61,7 @@ class TapWriter:
     """Makes taps for the tensors of one model, whose initialisers it extends.
 
     ``quantities`` are those of :data:`QUANTITIES` that are wanted. A ``lean`` writer adds no node
-    that needs every element of a tensor for them, only for the features: the other two come from
+    that needs every element of a tensor for them, only for the features: the others come from
     the features where these are the whole tensor, and are left out elsewhere.
     """
 
@@ -108,17 +122,22 @@ class TapWriter:
         weights: str | None,
         wide: bool,
     ) -> None:
-        """Add what needs every element: the mean square, and the share near zero."""
+        """Add what needs every element: the mean square, and shares that are counted."""
         axes, read = reader(layout, "rows", 0)
         rank = layout.rank - layout.stacked - len(axes)
         if SQUARE in self.quantities:
             squares = self.nodes.add(written.nodes, "Mul", [x, x])
             square = self._mean(written, squares, axes, weights)
             self._tap(written, SQUARE, square, read, rank=rank, wide=wide)
+        counted: dict[str, str] = {}
         if SPARSITY in self.quantities:
-            weights = self._weights(written, layout.mask) if pool == "mean" else None
-            share = self._mean(written, self._small(written, x, wide=wide), axes, weights)
-            self._tap(written, SPARSITY, share, read, rank=rank)
+            counted[SPARSITY] = self._small(written, x, wide=wide)
+        if SATURATED in self.quantities and layout.flat is not None:
+            counted[SATURATED] = self._at_ends(written, x, layout.flat, wide=wide)
+        weights = self._weights(written, layout.mask) if counted and pool == "mean" else None
+        for quantity, ones in counted.items():
+            share = self._mean(written, ones, axes, weights)
+            self._tap(written, quantity, share, read, rank=rank)
 
     def raw(self, name: str) -> tuple[str, onnx.NodeProto]:
         """Return a copy of a tensor as it is: the new name, and the node that makes it."""
@@ -158,13 +177,28 @@ class TapWriter:
 
     def _small(self, written: Written, x: str, *, wide: bool) -> str:
         """1 where |x| <= threshold, else 0; NaN counts as large."""
-        dtype = np.float64 if wide else np.float32
-        # The next number above it: all opsets have Less, and no comparison holds for NaN.
-        above = np.nextafter(np.array(_SPARSITY_THRESHOLD, dtype), dtype(np.inf))
-        limit = self.nodes.constant(f"threshold_{np.dtype(dtype)}", above)
         size = self.nodes.add(written.nodes, "Abs", [x])
-        small = self.nodes.add(written.nodes, "Less", [size, limit])
-        return self.nodes.add(written.nodes, "Cast", [small], to=int(onnx.TensorProto.FLOAT))
+        return self._beyond(written, size, _SPARSITY_THRESHOLD, "Less", wide=wide)
+
+    def _at_ends(self, written: Written, x: str, ends: Ends, *, wide: bool) -> str:
+        """1 where x lies at a flat end, else 0."""
+        found = [
+            self._beyond(written, x, limit, op, wide=wide)
+            for limit, op in zip(ends, ("Less", "Greater"), strict=True)
+            if limit is not None
+        ]
+        return found[0] if len(found) == 1 else self.nodes.add(written.nodes, "Add", found)
+
+    def _beyond(self, written: Written, x: str, limit: float, op: str, *, wide: bool) -> str:
+        """1 where x is ``Less`` or ``Greater`` than a limit, or equal to it, else 0."""
+        dtype = np.float64 if wide else np.float32
+        # The next number past it: all opsets have these two, and no comparison holds for NaN.
+        past = np.nextafter(np.array(limit, dtype), dtype(np.inf if op == "Less" else -np.inf))
+        if limit == 0.0:  # a normal number: devices may take others for 0
+            past = np.asarray(np.copysign(np.finfo(dtype).tiny, past))
+        name = self.nodes.constant(f"limit_{np.dtype(dtype)}_{float(past).hex()}", past)
+        found = self.nodes.add(written.nodes, op, [x, name])
+        return self.nodes.add(written.nodes, "Cast", [found], to=int(onnx.TensorProto.FLOAT))
 
     def _weights(self, written: Written, mask: str | None, *, wide: bool = False) -> str | None:
         """A token mask as numbers, (samples, tokens, 1)."""
@@ -190,15 +224,22 @@ class TapWriter:
 def raw_readers(layout: TensorLayout, *, pool: str, seed: int) -> dict[str, Read]:
     """Return how each quantity is read off a whole tensor, by quantity."""
     return {
-        FEATURES: raw_reader(layout, pool, seed),
-        SQUARE: raw_reader(layout, "rows", seed, of=np.square),
-        SPARSITY: raw_reader(layout, "rows", seed, of=is_small),
+        quantity: raw_reader(layout, pool if quantity == FEATURES else "rows", seed, of=function)
+        for quantity, function in functions(layout).items()
     }
 
 
-def is_small(x: Array) -> Array:
-    """1 where an element counts as zero."""
-    return np.asanyarray(np.abs(x) <= _SPARSITY_THRESHOLD)
+def functions(layout: TensorLayout) -> dict[str, Callable[[Array], Array]]:
+    """Return what is applied to the elements of a tensor before means are taken, by quantity."""
+    found: dict[str, Callable[[Array], Array]] = {
+        FEATURES: np.asanyarray,
+        SQUARE: np.square,
+        SPARSITY: lambda x: np.asanyarray(np.abs(x) <= _SPARSITY_THRESHOLD),
+    }
+    if layout.flat is not None:
+        low, high = (end if end is not None else np.nan for end in layout.flat)
+        found[SATURATED] = lambda x: np.asanyarray((x <= low) | (x >= high))
+    return found
 
 
 def _without_trailing_axes(read: Read) -> Read:

@@ -28,6 +28,7 @@ _LABELS: Mapping[str, str] = {
     "cka_unbiased": "CKA unbiased",
     "cka_rbf": "CKA RBF",
     "dead_share": "dead",
+    "saturated_share": "saturated",
 }
 _MISSING = "–"
 

@@ -17,6 +17,7 @@ from onnx_affscore.score.linearity import linearity
 from onnx_affscore.score.moments import Prepared
 from onnx_affscore.score.norm import norm_difference
 from onnx_affscore.score.r2 import in_sample_r2
+from onnx_affscore.score.saturation import saturated_share
 from onnx_affscore.score.sparsity import sparsity
 
 __all__ = ["METRICS", "Metric"]
@@ -65,6 +66,11 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             rbf_cka, ("cka_rbf",), "CKA with Gaussian kernels as wide as the median distance"
         ),
         "dead": Metric(dead_share, ("dead_share",), "share of output features that are constant"),
+        "saturated": Metric(
+            saturated_share,
+            ("saturated_share",),
+            "share of elements where the activation is flat, unpooled",
+        ),
         "effective_rank": Metric(
             effective_rank,
             ("effective_rank_before", "effective_rank_after"),

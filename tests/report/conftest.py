@@ -59,6 +59,7 @@ def _site(index: int, activation: str, role: Role, affinity: float) -> ScoredSit
             "cka_unbiased": 0.89,
             "cka_rbf": 0.91,
             "dead_share": 0.0625,
+            "saturated_share": 0.5,
             "effective_rank_before": 12.3,
             "effective_rank_after": 14.5,
         },

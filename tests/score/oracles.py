@@ -23,7 +23,9 @@ def feature_sample(
     finite = rows[np.isfinite(rows)]
     peak = float(np.abs(finite).max(initial=0.0)) or 1.0
     own = peak * float(np.sqrt(np.mean((finite / peak) ** 2))) if finite.size else 0.0
-    return FeatureSample(rows, precision, own if rms is None else rms, sparsity=0.25)
+    return FeatureSample(
+        rows, precision, own if rms is None else rms, sparsity=0.25, saturated=0.125
+    )
 
 
 def paired(x: FloatArray, y: FloatArray, precision: float = 2.0**-52) -> PairedSample:

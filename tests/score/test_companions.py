@@ -41,7 +41,7 @@ def test_a_metric_gives_reasons_where_numbers_are_not_finite(name: str) -> None:
     y = x.copy()
     x[3, 2] = y[3, 2] = np.nan
     for reading in METRICS[name].measure(Prepared(paired(x, y))).values():
-        assert name == "sparsity" or reading.status is Status.UNDEFINED
+        assert name in ("sparsity", "saturated") or reading.status is Status.UNDEFINED
 
 
 @pytest.mark.parametrize(("n", "d"), [(60, 5), (12, 30), (10, 200)])
@@ -170,3 +170,13 @@ def test_sparsity_travels_with_the_sample_or_is_missing_with_a_reason() -> None:
     assert readings["sparsity_before"].value == 0.25
     assert readings["sparsity_after"].value is None
     assert "not measured" in (readings["sparsity_after"].reason or "")
+
+
+def test_saturation_travels_with_the_sample_or_is_missing_with_a_reason() -> None:
+    x = normal(30, 5)
+    assert measure("saturated", x, x).value == 0.125
+    sample = paired(x, x)
+    uncounted = replace(sample, y=replace(sample.y, saturated=None))
+    reading = METRICS["saturated"].measure(Prepared(uncounted))["saturated_share"]
+    assert reading.status is Status.UNSCORED
+    assert "not counted" in (reading.reason or "")

@@ -36,6 +36,7 @@ KEYS = {
     "cka_unbiased",
     "cka_rbf",
     "dead_share",
+    "saturated_share",
     "effective_rank_before",
     "effective_rank_after",
 }
@@ -136,7 +137,7 @@ def test_numbers_that_are_not_finite_are_counted_and_located() -> None:
         "2 rows and 2 features affected"
     )
     numbers = {key for key, value in found.scores.items() if isinstance(value, float)}
-    assert numbers == {"sparsity_before", "sparsity_after"}
+    assert numbers == {"sparsity_before", "sparsity_after", "saturated_share"}
     assert found.rank["input"] is None
 
 
