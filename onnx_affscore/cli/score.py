@@ -81,7 +81,11 @@ def _memory_limit(_ctx: click.Context, _parameter: click.Parameter, text: str | 
     default="auto",
     show_default=True,
 )
-@click.option("--metrics", metavar="A,B", help="Companion metrics [default: all].")
+@click.option(
+    "--metrics",
+    metavar="A,B",
+    help="Companion metrics: cka, r2, sparsity, entropy, norm, r2_heldout, linearity, cka_unbiased, cka_rbf, dead, saturated, effective_rank [default: all].",
+)
 @click.option(
     "--sparsity",
     type=click.Choice(["first", "all", "none"]),

@@ -268,6 +268,13 @@ def test_help_explains_every_command(arguments: list[str], flag: str, cli: Cli) 
         assert all(command in result.out for command in COMMANDS)
 
 
+def test_help_names_every_metric(cli: Cli) -> None:
+    from onnx_affscore.score import METRICS
+
+    text = " ".join(cli("score", "--help").out.split())
+    assert f"Companion metrics: {', '.join(METRICS)} [default: all]" in text
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"]], ids=" ".join)
 def test_help_comes_at_once(arguments: list[str]) -> None:
     taken = []
