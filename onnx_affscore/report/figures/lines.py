@@ -75,7 +75,7 @@ def draw_lines(
         figure, panels = canvas(width, max(2.4, 0.46 * width))
         _one_panel(panels[0], lines)
         panels[0].set_xlabel(harmless(x_label, 80))
-        panels[0].set_ylabel(harmless(y_label, 60))
+        panels[0].set_ylabel(harmless(y_label, 45))
         if not any(line.drawn for line in lines):
             panels[0].set(xlim=(0, 1), ylim=(0, 1))
             message(panels[0], empty)
@@ -86,7 +86,7 @@ def draw_lines(
             if not lines[position].drawn:
                 message(axes, empty)
         figure.supxlabel(harmless(x_label, 80), fontsize=8, color=SOFT)
-        figure.supylabel(harmless(y_label, 60), fontsize=8, color=SOFT)
+        figure.supylabel(harmless(y_label, 45), fontsize=8, color=SOFT)
     for axes in panels:
         plain_axes(axes)
     return figure, panels

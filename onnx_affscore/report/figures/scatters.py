@@ -74,7 +74,7 @@ def scatter(  # noqa: PLR0913
         message(axes, "no network has both values")
     plain_axes(axes, grid="both")
     axes.set_xlabel(harmless(x_label, 80))
-    axes.set_ylabel(harmless(y_label, 60))
+    axes.set_ylabel(harmless(y_label, 45))
     if note is not None:
         axes.set_title(harmless(note, 100), loc="right", fontsize=7, color=SOFT)
     axes.margins(0.08)
