@@ -70,7 +70,8 @@ def _edges(values: FloatArray) -> FloatArray:
         return np.linspace(0.0, 1.0, 11)
     low, high = float(values.min()), float(values.max())
     step = next((s for s in _STEPS if (high - low) / s <= 20), (high - low) / 20)
-    first, last = math.floor(low / step), math.floor(high / step) + 1
+    # A value on an edge may round to either side of it: the bins reach a hair beyond both ends.
+    first, last = math.floor(low / step - 1e-9), math.floor(high / step + 1e-9) + 1
     if high - low < step:
         step = _ALONE
         first, last = math.floor(low / step) - 2, math.floor(high / step) + 3
