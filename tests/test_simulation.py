@@ -1,13 +1,26 @@
-"""Known truths of the simulation against large samples."""
+"""The simulation: known truths against large samples, estimators by their laws, the page."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import linalg
 
 from onnx_affscore.records import FloatArray
+from onnx_affscore.score.affinity import affinity
+from onnx_affscore.score.crossfit import cross_fitted
+from onnx_affscore.score.moments import Prepared
+from tools.simulation import __main__ as simulation
+from tools.simulation.estimators import CANDIDATES, Summary
+from tools.simulation.estimators_table import table
 from tools.simulation.families import Coordinate, Family, families
+from tools.simulation.spectra import analytical, oracle_approximating, quadratic_inverse
+
+from .score.oracles import paired
 
 ROWS = 100_000
+SHRINKAGES = [oracle_approximating, analytical, quadratic_inverse]
 
 
 def paired_score(x: FloatArray, y: FloatArray) -> float:
@@ -40,3 +53,79 @@ def test_known_values_of_one_coordinate() -> None:
 def test_a_family_is_the_same_each_time_it_is_made() -> None:
     first, second = (families(8)[10].draw(np.random.default_rng(3), 5) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def normal_rows(n: int, variances: FloatArray) -> FloatArray:
+    rows = np.random.default_rng(n).standard_normal((n, len(variances))) * np.sqrt(variances)
+    return np.asarray(rows - rows.mean(axis=0))
+
+
+@pytest.mark.parametrize("shrink", SHRINKAGES)
+@pytest.mark.parametrize(("n", "d"), [(400, 100), (100, 300)])
+def test_a_flat_spectrum_is_recovered_from_the_spread_of_sample_eigenvalues(
+    shrink: Callable[[FloatArray], FloatArray], n: int, d: int
+) -> None:
+    rows = normal_rows(n, np.ones(d))
+    loss = float(np.sum((shrink(rows) - np.eye(d)) ** 2)) / d
+    # The sample itself loses d/n; kernels of few hundred eigenvalues leave some hundredths of it.
+    assert loss < 0.03 * d / n < float(np.sum((rows.T @ rows / n - np.eye(d)) ** 2)) / d
+
+
+@pytest.mark.parametrize("shrink", SHRINKAGES)
+def test_shrinkage_of_many_samples_is_the_sample_covariance(
+    shrink: Callable[[FloatArray], FloatArray],
+) -> None:
+    rows = normal_rows(20_000, np.array([1.0, 2.0, 4.0, 8.0, 16.0]))
+    assert np.allclose(shrink(rows), rows.T @ rows / len(rows), atol=0.2)  # 1 % of the largest
+
+
+@pytest.mark.parametrize("shrink", SHRINKAGES)
+@pytest.mark.parametrize(("n", "d"), [(60, 20), (40, 60)])
+def test_shrinkage_turns_with_the_axes_scales_and_stays_definite(
+    shrink: Callable[[FloatArray], FloatArray], n: int, d: int
+) -> None:
+    rows = normal_rows(n, np.linspace(0.5, 3.0, d))
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((d, d)))[0]
+    found = shrink(rows)
+    assert np.allclose(shrink(3.0 * rows @ turn), 9.0 * turn.T @ found @ turn, atol=1e-9)
+    assert np.linalg.eigvalsh(found)[0] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("candidate", "covariance"), [("empirical", "empirical"), ("ledoit-wolf", "ledoit-wolf")]
+)
+@pytest.mark.parametrize("n", [24, 60])
+def test_the_study_scores_as_the_package_does(candidate: str, covariance: str, n: int) -> None:
+    x, y = families(40)[10].draw(np.random.default_rng(2), n)
+    found = affinity(paired(x, y), covariance=covariance)
+    ours = CANDIDATES[candidate](x - x.mean(axis=0), y - y.mean(axis=0))
+    assert found.transport is not None
+    assert found.transport.paired
+    assert ours == pytest.approx(found.value, abs=1e-8)
+    cross = CANDIDATES["cross-fitted"](x - x.mean(axis=0), y - y.mean(axis=0))
+    assert cross == pytest.approx(cross_fitted(Prepared(paired(x, y))).value, abs=1e-8)
+    assert abs(cross - ours) > 1e-4  # the tooth
+
+
+def test_the_table_has_a_row_for_each_estimator_and_goes_between_the_marks(tmp_path: Path) -> None:
+    rows = [
+        Summary(32, 0.5, name, spread, -0.0123, 0.02, 0.5, "worst", 0.01, 12.0)
+        for name in ("one", "two")
+        for spread in ("isotropic", "anisotropic")
+    ]
+    lines = table(rows).splitlines()
+    assert lines[0] == "d = 32, n = 16 (n/d = 0.5)"
+    assert lines[-1] == (
+        "| two | -.0123 | .0200 | +.5000 | -.0123 | .0200 | +.5000 | .0100 | beyond 1 |"
+    )
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- simulate:x -->\nold\n<!-- /simulate:x -->\nb\n")
+    simulation.replace_block(page, "x", "new")
+    assert page.read_text() == "a\n<!-- simulate:x -->\nnew\n<!-- /simulate:x -->\nb\n"
+    with pytest.raises(ValueError, match="put both comments"):
+        simulation.replace_block(page, "y", "new")
+
+
+def test_every_study_has_its_place_on_its_page() -> None:
+    for name, (_, page) in simulation.STUDIES.items():
+        assert f"<!-- simulate:{name} -->" in (simulation.DOCS / page).read_text("utf-8")
