@@ -1,6 +1,6 @@
 """The names under ``scores``, ``rank`` and ``transport`` of every site, in the contract's order."""
 
-__all__ = ["RANKS", "SCORES", "TRANSPORT"]
+__all__ = ["ADEQUACY", "RANKS", "SCORES", "TRANSPORT"]
 
 SCORES = (
     "affinity",
@@ -10,6 +10,7 @@ SCORES = (
     "affinity_empirical",
     "affinity_ledoit_wolf",
     "affinity_std",
+    "affinity_corrected",
     "cka",
     "r2",
     "sparsity_before",
@@ -28,4 +29,15 @@ SCORES = (
     "effective_rank_after",
 )
 RANKS = ("input", "output", "noise_floor")
+ADEQUACY = (
+    "verdict",
+    "reason",
+    "samples_per_feature",
+    "samples_per_direction",
+    "shrinkage_input",
+    "shrinkage_output",
+    "plan",
+    "bias",
+    "ceiling",
+)
 TRANSPORT = ("solver", "certificate", "paired", "lower", "upper")

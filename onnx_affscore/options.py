@@ -9,7 +9,15 @@ from onnx_affscore.selection import Selection
 
 __all__ = ["COVARIANCES", "POOLS", "SPARSITIES", "Options"]
 
-COVARIANCES = ("auto", "empirical", "ledoit-wolf", "ledoit-wolf-cc", "reference", "reference-lw")
+COVARIANCES = (
+    "auto",
+    "corrected",
+    "empirical",
+    "ledoit-wolf",
+    "ledoit-wolf-cc",
+    "reference",
+    "reference-lw",
+)
 SPARSITIES = ("first", "all", "none")
 POOLS = ("mean", "reference", "positions", "flatten")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from onnx_affscore.fields import RANKS, SCORES, TRANSPORT
+from onnx_affscore.fields import ADEQUACY, RANKS, SCORES, TRANSPORT
 
 if TYPE_CHECKING:
     import pandas
@@ -240,6 +240,8 @@ class SiteScore:
 
     ``scores`` holds numbers, null for each that cannot be given, and ``covariance``, the name of
     the estimate behind the headline ``affinity``; ``reasons`` says why a score is null.
+    ``adequacy`` says whether the samples suffice; ``influence``, kept where it is asked for, what
+    every sample contributes to the score, (samples,).
     """
 
     status: Status
@@ -251,12 +253,15 @@ class SiteScore:
     transport: Mapping[str, Any]
     reasons: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    adequacy: Mapping[str, Any] = field(default_factory=dict)
+    influence: FloatArray | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def none(cls, reason: str) -> "SiteScore":
         """Return the record of a site that is listed and not measured."""
-        scores, rank, transport = map(dict.fromkeys, (SCORES, RANKS, TRANSPORT))
-        return cls(Status.UNSCORED, reason, 0, None, scores, rank, transport)
+        named = (SCORES, RANKS, TRANSPORT, ADEQUACY)
+        scores, rank, transport, adequacy = map(dict.fromkeys, named)
+        return cls(Status.UNSCORED, reason, 0, None, scores, rank, transport, adequacy=adequacy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +287,7 @@ class ScoredSite:
     rank: Mapping[str, float | int | None]
     transport: Mapping[str, Any]
     warnings: tuple[str, ...]
+    adequacy: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, site: ActivationSite, score: SiteScore) -> "ScoredSite":
@@ -306,6 +312,7 @@ class ScoredSite:
             rank=score.rank,
             transport=score.transport,
             warnings=(*site.warnings, *score.warnings),
+            adequacy=score.adequacy,
         )
 
     @property

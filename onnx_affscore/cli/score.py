@@ -76,7 +76,15 @@ def _memory_limit(_ctx: click.Context, _parameter: click.Parameter, text: str | 
 @click.option(
     "--covariance",
     type=click.Choice(
-        ["auto", "empirical", "ledoit-wolf", "ledoit-wolf-cc", "reference", "reference-lw"]
+        [
+            "auto",
+            "corrected",
+            "empirical",
+            "ledoit-wolf",
+            "ledoit-wolf-cc",
+            "reference",
+            "reference-lw",
+        ]
     ),
     default="auto",
     show_default=True,

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from onnx_affscore.fields import RANKS, SCORES, TRANSPORT
+from onnx_affscore.fields import ADEQUACY, RANKS, SCORES, TRANSPORT
 from onnx_affscore.records import ScoredSite
 
-__all__ = ["RANKS", "SCORES", "TRANSPORT", "ordered", "score_names"]
+__all__ = ["ADEQUACY", "RANKS", "SCORES", "TRANSPORT", "ordered", "score_names"]
 
 
 def ordered(keys: Iterable[str], first: tuple[str, ...]) -> list[str]:

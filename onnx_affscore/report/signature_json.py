@@ -20,7 +20,7 @@ from onnx_affscore.records import (
     Skipped,
     Status,
 )
-from onnx_affscore.report.columns import RANKS, SCORES, TRANSPORT, ordered
+from onnx_affscore.report.columns import ADEQUACY, RANKS, SCORES, TRANSPORT, ordered
 from onnx_affscore.report.names import printable, shorten
 from onnx_affscore.report.schema import violations
 
@@ -179,7 +179,7 @@ def _signature(document: Mapping[str, Any]) -> Signature:
 
 
 def _scored(entry: Mapping[str, Any]) -> ScoredSite:
-    fields = {name: entry[name] for name in ScoredSite.__slots__}
+    fields = {name: entry.get(name, {}) for name in ScoredSite.__slots__}
     scores = {
         name: float(value) if isinstance(value, int) else value
         for name, value in entry["scores"].items()
@@ -232,6 +232,10 @@ def _site(site: ScoredSite) -> dict[str, Any]:
         "rank": {name: _plain(site.rank.get(name)) for name in ordered(site.rank, RANKS)},
         "transport": {
             name: _plain(site.transport.get(name)) for name in ordered(site.transport, TRANSPORT)
+        },
+        "adequacy": {
+            name: _plain(site.adequacy.get(name))
+            for name in ordered(site.adequacy, ADEQUACY if site.adequacy else ())
         },
         "warnings": list(site.warnings),
     }

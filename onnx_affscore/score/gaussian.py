@@ -8,7 +8,7 @@ from onnx_affscore.score.estimate import Estimate, Roots
 from onnx_affscore.score.factor import orthonormal, svd
 from onnx_affscore.score.turning import turned
 
-__all__ = ["polar_root", "transported"]
+__all__ = ["aligned", "polar_root", "transported"]
 
 
 def transported(x: Estimate, y: Estimate) -> FloatArray:
@@ -72,13 +72,7 @@ def transported(x: Estimate, y: Estimate) -> FloatArray:
 
 
 def polar_root(x: Estimate, y: Estimate) -> FloatArray:
-    """The polar factor of ``Rx Ryᵀ``, zero on the null space, times the compact root of Y.
-
-    Whether a direction of one range is at right angles to the other range is decided by the same
-    noise floors as the ranks: X seen from the range of Y has as many directions as lie above the
-    floor of X, Y seen from the range of X as many as lie above that of Y, and the smaller of the
-    two numbers counts. The question arises only where neither range is the whole space.
-    """
+    """The polar factor of ``Rx Ryᵀ``, zero on the null space, times the compact root of Y."""
     root_x, root_y, target = x.roots.root, y.roots.root, y.compact_root
     shape = (len(root_x), len(root_y))
     if not all(shape):
@@ -88,14 +82,28 @@ def polar_root(x: Estimate, y: Estimate) -> FloatArray:
         image = turned(product, target)
         if image is not None:
             return image
-    left, values, right = svd(product)
-    if whole in shape:
-        return left @ (right @ target)
+    parts = aligned(x, y)
+    if parts is None:
+        return _common_polar(x, y) @ target
+    left, _, right = parts
+    return left @ (right @ target)
+
+
+def aligned(x: Estimate, y: Estimate) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+    """Thin SVD of ``Rx Ryᵀ``; None where a direction of one range is at right angles to the other.
+
+    That is decided by the same noise floors as the ranks: X seen from the range of Y has as many
+    directions as lie above the floor of X, Y seen from the range of X as many as lie above that
+    of Y, and the smaller of the two numbers counts. The question arises only where neither range
+    is the whole space.
+    """
+    root_x, root_y = x.roots.root, y.roots.root
+    left, values, right = svd(root_x @ root_y.T)
+    if root_x.shape[1] in (len(root_x), len(root_y)):
+        return left, values, right
     x_seen = _smallest_seen(root_y.T @ right.T, values)
     y_seen = _smallest_seen(root_x.T @ left, values)
-    if x_seen > x.floor and y_seen > y.floor:
-        return left @ (right @ target)
-    return _common_polar(x, y) @ target
+    return (left, values, right) if x_seen > x.floor and y_seen > y.floor else None
 
 
 def _smallest_seen(axes: FloatArray, values: FloatArray) -> float:

@@ -6,20 +6,23 @@ from typing import Any
 
 from onnx_affscore.errors import OptionError
 from onnx_affscore.records import PairedSample, Reading, SiteScore, Status
-from onnx_affscore.score.affinity import AUTO, Affinity, affinity, choose_covariance
+from onnx_affscore.score.affinity import Affinity
+from onnx_affscore.score.headline import AUTO, CORRECTED, Scored, scored
 from onnx_affscore.score.moments import Prepared
 from onnx_affscore.score.table import METRICS
+from onnx_affscore.score.uncertainty import AMPLE
 
 __all__ = ["score_sample"]
 
-NO_INTERVAL = "sampling intervals are not computed in this version"
 NOT_SELECTED = "metric not selected"
-
-INTERVAL_KEYS = ("affinity_low", "affinity_high", "affinity_std")
 
 
 def score_sample(
-    sample: PairedSample, *, covariance: str = AUTO, metrics: Collection[str] | None = None
+    sample: PairedSample,
+    *,
+    covariance: str = AUTO,
+    metrics: Collection[str] | None = None,
+    influence: bool = False,
 ) -> SiteScore:
     """Measure one activation: the affinity score in every reported estimate, and the companions.
 
@@ -35,6 +38,8 @@ def score_sample(
         The estimate behind the headline ``affinity``; see :func:`affinity_score`.
     metrics : collection of str, optional
         Names in :data:`METRICS` of the companions wanted; None is all of them.
+    influence : bool
+        Keep the influence of every sample on the score.
 
     Returns
     -------
@@ -53,17 +58,14 @@ def score_sample(
     if unknown := sorted(wanted - set(METRICS)):
         raise OptionError(f"no metric {', '.join(unknown)}; wanted some of {', '.join(METRICS)}")
     prepared = Prepared(sample)
-    name = choose_covariance(prepared) if covariance == AUTO else covariance
-    found = {
-        key: affinity(prepared, covariance=key)
-        for key in dict.fromkeys((name, "empirical", "ledoit-wolf"))
-    }
-    headline = found[name]
+    found = scored(prepared, covariance=covariance)
+    headline = found.headline
     readings = {
         "affinity": _reading(headline),
-        **dict.fromkeys(INTERVAL_KEYS, Reading(None, Status.UNSCORED, NO_INTERVAL)),
-        "affinity_empirical": _reading(found["empirical"]),
-        "affinity_ledoit_wolf": _reading(found["ledoit-wolf"]),
+        **_interval(found),
+        "affinity_empirical": _reading(found.estimates["empirical"]),
+        "affinity_ledoit_wolf": _reading(found.estimates["ledoit-wolf"]),
+        "affinity_corrected": _reading(found.estimates[CORRECTED]),
     }
     for key, metric in METRICS.items():
         skipped = Reading(None, Status.UNSCORED, NOT_SELECTED)
@@ -77,7 +79,7 @@ def score_sample(
         features=prepared.d,
         scores={
             "affinity": readings.pop("affinity").value,
-            "covariance": name,
+            "covariance": headline.covariance,
             **{key: reading.value for key, reading in readings.items()},
         },
         rank={
@@ -86,9 +88,42 @@ def score_sample(
             "noise_floor": headline.floor_x,
         },
         transport=_transport(headline),
+        adequacy=_adequacy(prepared, found),
+        influence=found.known.influence if influence else None,
         reasons=_reasons({"affinity": _reading(headline), **readings}),
-        warnings=_warnings(prepared, headline, readings),
+        warnings=_warnings(prepared, found, readings),
     )
+
+
+def _interval(found: Scored) -> dict[str, Reading]:
+    """The interval of 95 % and the standard error, or why they are not given."""
+    known = found.known
+    numbers = {
+        "affinity_low": known.low,
+        "affinity_high": known.high,
+        "affinity_std": known.std,
+    }
+    return {
+        key: Reading(number)
+        if number is not None
+        else Reading(None, Status.UNDEFINED, known.reason)
+        for key, number in numbers.items()
+    }
+
+
+def _adequacy(sample: Prepared, found: Scored) -> dict[str, Any]:
+    known, shrunk = found.known, found.estimates["ledoit-wolf"]
+    return {
+        "verdict": str(known.verdict),
+        "reason": known.reason,
+        "samples_per_feature": sample.n / sample.d if sample.d else None,
+        "samples_per_direction": known.samples_per_direction,
+        "shrinkage_input": shrunk.shrinkage_x,
+        "shrinkage_output": shrunk.shrinkage_y,
+        "plan": known.plan and str(known.plan),
+        "bias": known.bias,
+        "ceiling": known.ceiling,
+    }
 
 
 def _reading(found: Affinity) -> Reading:
@@ -123,13 +158,12 @@ def _transport(found: Affinity) -> dict[str, Any]:
     }
 
 
-def _warnings(
-    sample: Prepared, headline: Affinity, readings: Mapping[str, Reading]
-) -> tuple[str, ...]:
+def _warnings(sample: Prepared, scored: Scored, readings: Mapping[str, Reading]) -> tuple[str, ...]:
+    headline = scored.headline
     found = list(headline.warnings)
     rank = max(headline.rank_x or 0, headline.rank_y or 0)
-    scarce = headline.status is Status.OK and choose_covariance(sample) != "empirical"
-    if scarce and headline.covariance == "empirical":
+    ratio = scored.known.samples_per_direction
+    if ratio is not None and ratio < AMPLE and headline.covariance == "empirical":
         found.append(
             f"affinity: {sample.n} samples for rank {rank}; the empirical estimate is biased "
             "upwards below 10 samples per direction"

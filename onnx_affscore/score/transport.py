@@ -5,13 +5,13 @@ apply or cannot tell; :data:`SOLVERS` are asked in turn. To add one, write a fun
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, final
 
 import numpy as np
 
 from onnx_affscore.records import FloatArray
-from onnx_affscore.score.costs import EPS, Costs, squares
+from onnx_affscore.score.costs import EPS, Costs, Indices, squares
 from onnx_affscore.score.exchange import Exchanged
 from onnx_affscore.score.plan import assigned, auctioned, lower_bound, paired
 
@@ -32,6 +32,10 @@ class Transport:
     ``bound`` a lower one, from dual potentials, equal to ``cost`` where the plan is optimal.
     ``solver`` is a name in :data:`SOLVERS` or ``sort``. ``certificate`` says in words why the
     plan is optimal, or that it may not be. ``paired``: pairing row i with row i is optimal.
+
+    The plan pairs row i of the source with row ``columns[i]`` of the target, at the cost
+    ``costs[i]``; pairing row i with row i costs ``own`` on average. ``prices`` are the dual
+    potentials of the target: with the costs c, ``c_ij + prices[j]`` is least at j = columns[i].
     """
 
     cost: float
@@ -39,6 +43,10 @@ class Transport:
     solver: str
     certificate: str
     paired: bool
+    own: float
+    columns: Indices = field(repr=False)
+    costs: FloatArray = field(repr=False)
+    prices: FloatArray = field(repr=False)
 
     @property
     def exact(self) -> bool:
@@ -88,19 +96,40 @@ def squared_w2(source: FloatArray, target: FloatArray) -> Transport:
     else:
         exponent = 0
     found = _sorted(source, target) if source.shape[1] <= 1 else _solved(source, target)
+    if not exponent:
+        return found
     return replace(
         found,
         cost=float(np.ldexp(found.cost, 2 * exponent)),
         bound=float(np.ldexp(found.bound, 2 * exponent)),
+        own=float(np.ldexp(found.own, 2 * exponent)),
+        costs=np.ldexp(found.costs, 2 * exponent),
+        prices=np.ldexp(found.prices, 2 * exponent),
     )
 
 
 def _sorted(source: FloatArray, target: FloatArray) -> Transport:
-    """On a line the sorted samples are paired."""
-    cost = float(squares(np.sort(source, axis=0) - np.sort(target, axis=0)).mean())
+    """On a line the sorted samples are paired.
+
+    Between two neighbours in the target, sources lie around the mean of those that hold them, and
+    the slope of the potentials there is twice the distance from it.
+    """
+    n = len(source)
+    rows, heads = (np.argsort(side.sum(axis=1), kind="stable") for side in (source, target))
+    columns = np.empty(n, dtype=np.intp)
+    columns[rows] = heads
+    costs = squares(source - target[columns])
     own = float(squares(source - target).mean())
+    cost = min(float(costs.mean()), own)
+    held, at = source[rows].sum(axis=1), target[heads].sum(axis=1)
+    steps = np.diff(at) * (held[1:] + held[:-1] - at[1:] - at[:-1])
+    prices = np.zeros(n)
+    prices[heads[1:]] = np.cumsum(steps)
     tolerance = 4.0 * EPS * float(np.mean(squares(source) + squares(target)))
-    return Transport(cost, cost, "sort", "sorted on a line", own <= cost + tolerance)
+    paired = own <= cost + tolerance
+    return Transport(
+        cost, cost, "sort", "sorted on a line", paired, own, columns, costs, prices=prices
+    )
 
 
 def _solved(source: FloatArray, target: FloatArray) -> Transport:
@@ -110,11 +139,13 @@ def _solved(source: FloatArray, target: FloatArray) -> Transport:
     name, found = next((name, found) for name, found in answers if found is not None)
     own = float(squares(costs.source - costs.target).mean())
     moved = bool((found.columns != np.arange(len(costs))).any())
-    cost = min(costs.mean(found.columns), own) if moved else own
+    each = squares(costs.source - costs.target[found.columns])
+    cost = min(float(each.mean()), own) if moved else own
+    plan = (own, found.columns, each, found.prices)
     if found.optimal:
-        return Transport(cost, cost, name, "dual potentials", own <= cost + costs.tolerance)
+        return Transport(cost, cost, name, "dual potentials", own <= cost + costs.tolerance, *plan)
     bound = min(cost, max(0.0, lower_bound(costs, found.prices)))
-    return Transport(cost, bound, name, "bounds only: a plan and dual potentials", paired=False)
+    return Transport(cost, bound, name, "bounds only: a plan and dual potentials", False, *plan)
 
 
 def _exponent(source: FloatArray, target: FloatArray) -> int:

@@ -21,6 +21,7 @@ KEYS = {
     "affinity_low",
     "affinity_high",
     "affinity_std",
+    "affinity_corrected",
     "affinity_empirical",
     "affinity_ledoit_wolf",
     "cka",
@@ -46,8 +47,8 @@ def normal(n: int = 200, d: int = 5) -> FloatArray:
     return np.random.default_rng(0).standard_normal((n, d))
 
 
-def scored(x: FloatArray, y: FloatArray, **options: str) -> SiteScore:
-    found = score_sample(paired(x, y, EPS32), **options)
+def scored(x: FloatArray, y: FloatArray, covariance: str = "auto") -> SiteScore:
+    found = score_sample(paired(x, y, EPS32), covariance=covariance)
     assert set(found.scores) == KEYS
     json.dumps([dict(found.scores), dict(found.rank), dict(found.transport)], allow_nan=False)
     missing = {key for key, value in found.scores.items() if value is None}
@@ -59,7 +60,11 @@ def test_a_site_records_every_score_of_the_contract() -> None:
     x = normal()
     found = scored(x, np.maximum(x, 0.0))
     assert (found.status, found.samples, found.features) == (Status.OK, 200, 5)
-    assert set(found.reasons) == {"affinity_low", "affinity_high", "affinity_std"}
+    assert not found.reasons
+    low, middle, high = (
+        float(found.scores[f"affinity{end}"] or 0.0) for end in ("_low", "", "_high")
+    )
+    assert 0.0 < low < middle < high
     assert (found.rank["input"], found.rank["output"]) == (5, 5)
     assert set(found.rank) == {"input", "output", "noise_floor"}
     assert set(found.transport) == {"solver", "certificate", "paired", "lower", "upper"}
@@ -75,7 +80,37 @@ def test_auto_is_empirical_with_ten_samples_per_direction() -> None:
     assert found.scores["covariance"] == "ledoit-wolf"
     assert found.scores["affinity"] == found.scores["affinity_ledoit_wolf"]
     low_rank = normal(50, 5) @ normal(5, 40)
-    assert affinity(paired(low_rank, low_rank), covariance="auto").covariance == "empirical"
+    assert scored(low_rank, low_rank).scores["covariance"] == "empirical"
+
+
+def test_auto_is_corrected_where_an_interval_is_given() -> None:
+    x = normal(200, 5)
+    found = scored(x, np.tanh(x))
+    assert found.adequacy["verdict"] == "adequate"
+    assert found.scores["covariance"] == "corrected"
+    assert found.scores["affinity"] == found.scores["affinity_corrected"]
+    plug_in, value = (found.scores[key] for key in ("affinity_empirical", "affinity"))
+    assert isinstance(value, float)
+    assert plug_in == pytest.approx(value + found.adequacy["bias"])
+
+
+def test_adequacy_is_told_where_there_is_no_interval() -> None:
+    x = normal(40, 8)
+    found = scored(x, np.tanh(x))
+    assert found.adequacy["verdict"] == "few samples"
+    assert found.adequacy["samples_per_feature"] == found.adequacy["samples_per_direction"] == 5.0
+    assert found.adequacy["reason"] == found.reasons["affinity_low"]
+    assert 0.0 < found.adequacy["shrinkage_input"] < 1.0
+
+
+def test_influences_are_kept_where_they_are_asked_for() -> None:
+    x = normal()
+    assert score_sample(paired(x, np.tanh(x))).influence is None
+    found = score_sample(paired(x, np.tanh(x)), influence=True)
+    assert found.influence is not None
+    n = len(found.influence)
+    error = np.sqrt(found.influence @ found.influence / (n * (n - 1)))
+    assert error == pytest.approx(found.scores["affinity_std"])
 
 
 def test_a_scarce_empirical_headline_is_warned_of() -> None:
@@ -194,7 +229,7 @@ def test_ranks_and_floors_are_in_the_units_of_the_features() -> None:
 
 def test_options_that_do_not_exist_are_refused() -> None:
     x = normal()
-    with pytest.raises(OptionError, match="wanted one of auto, empirical"):
+    with pytest.raises(OptionError, match="wanted one of auto, corrected, empirical"):
         affinity_score(x, x, "oas")
     with pytest.raises(OptionError, match="no metric entropie; wanted some of cka"):
         score_sample(paired(x, x), metrics=["entropie"])
