@@ -231,7 +231,9 @@ def test_the_instrumented_model_runs_and_gives_what_it_gave(cli: Cli, here: Path
     assert names == [output, *added]
     values = dict(zip(names, tapped.run(None, {"x": X}), strict=True))
     np.testing.assert_allclose(values[output], plain.run(None, {"x": X})[0], rtol=1e-6)
-    assert [len(values[n]) for n in added] == [len(X)] * 6
+    assert [len(values[n]) for n in added] == [
+        len(X)
+    ] * 7  # features, mean square and near-zeros of both sides; saturation behind
     assert (here / "model.onnx").read_bytes() == before
 
 
