@@ -65,7 +65,7 @@ def perform(settings: Settings) -> Outcome:
         tables=tuple(table for part in made for table in part.tables),
         figures=tuple(figure for part in made for figure in part.figures),
         notes=(
-            f"{BATCH} samples, as many as the paper's batch; covariances chosen by `auto`.",
+            f"{BATCH} samples, as many as the paper's batch; empirical covariances, no ridge.",
             "Random networks keep the architecture: weights are drawn anew with He's variance. In "
             "most files the exporter has folded BatchNorm into the convolutions, and the random "
             "network has none; where it is left, it has the statistics of a network that has seen "

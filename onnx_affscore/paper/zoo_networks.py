@@ -60,6 +60,13 @@ def arrays(settings: Settings, networks: Mapping[str, Network]) -> dict[str, Arr
 
 
 def score(file: Path, rows: Array, *, companions: bool = False) -> Signature:
-    """Return the signature of a network on rows of its input."""
-    metrics = None if companions else ()
-    return signature(file, rows, samples=len(rows), metrics=metrics, verify=False, sparsity="all")
+    """Return the signature of a network on rows of its input, in the plain (empirical) estimate."""
+    return signature(
+        file,
+        rows,
+        samples=len(rows),
+        covariance="empirical",
+        metrics=None if companions else (),
+        verify=False,
+        sparsity="all",
+    )
