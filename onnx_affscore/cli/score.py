@@ -9,6 +9,7 @@ from onnx_affscore.cli.shared import ASKED, DEBUG, MODEL, progress_bar, say_warn
 __all__ = ["command"]
 
 _FILE = click.Path(dir_okay=False, allow_dash=True)
+_FILES = ("json", "csv", "html", "plot", "histogram")
 _INCOMPLETE = 5
 
 
@@ -88,6 +89,7 @@ def _memory_limit(_ctx: click.Context, _parameter: click.Parameter, text: str | 
     ),
     default="auto",
     show_default=True,
+    help="Estimate behind the headline score; auto: corrected where the pairing and n allow it, else empirical, or ledoit-wolf below 10 samples a direction.",
 )
 @click.option(
     "--metrics",
@@ -122,6 +124,7 @@ def _memory_limit(_ctx: click.Context, _parameter: click.Parameter, text: str | 
 @click.option("--csv", "csv_file", type=_FILE, help="Write a row per site.")
 @click.option("--html", "html_file", type=_FILE, help="Write a report page.")
 @click.option("--plot", "plot_file", type=_FILE, help="Write the plot: .png, .svg or .pdf.")
+@click.option("--histogram", "histogram_file", type=_FILE, help="Draw how the scores are spread.")
 @click.option("--output-dir", type=click.Path(file_okay=False), help="Write everything there.")
 @click.option("--strict", is_flag=True, help="Exit with 5 where a selected site has no score.")
 @click.option("--quiet", is_flag=True, help="No table, no warnings.")
@@ -133,7 +136,7 @@ def command(model: str, data: tuple[str, ...], **options: Any) -> int:
     from onnx_affscore.report import output, to_text
     from onnx_affscore.report.files import STDOUT
 
-    files = output.planned({n: options.pop(f"{n}_file") for n in ("json", "csv", "html", "plot")})
+    files = output.planned({name: options.pop(f"{name}_file") for name in _FILES})
     folder, strict = options.pop("output_dir"), options.pop("strict")
     quiet, no_progress = options.pop("quiet"), options.pop("no_progress")
     if options["metrics"] is not None:

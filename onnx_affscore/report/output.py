@@ -1,4 +1,4 @@
-"""From a signature to files: one format, or every format into a folder."""
+"""From a signature to files: one format or figure, or every format into a folder."""
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -7,10 +7,12 @@ from pathlib import Path
 from onnx_affscore.errors import MissingExtraError, OptionError
 from onnx_affscore.records import Signature, Status
 from onnx_affscore.report import FORMATS, write
+from onnx_affscore.report.figures import histogram, image_bytes
 from onnx_affscore.report.planning import planned_files
 
 __all__ = ["incomplete", "planned", "write_all", "write_as"]
 
+PLOT, HISTOGRAM = "plot", "histogram"
 # Reasons of a site that nobody asked to be scored.
 _NOT_ASKED = frozenset({"role", "not included", "excluded"})
 
@@ -18,18 +20,22 @@ _NOT_ASKED = frozenset({"role", "not included", "excluded"})
 def planned(files: Mapping[str, str | None]) -> list[tuple[str, str]]:
     """Return format and path of each file asked for, to be called before the long work.
 
-    ``plot`` takes the format that its path's suffix says. Raises as
+    ``plot`` takes the format that its path's suffix says; ``histogram`` keeps its name. Raises as
     :func:`~onnx_affscore.report.planning.planned_files` does.
     """
-    plan = planned_files(files, figures=("plot",))
-    return [(Path(path).suffix[1:] if name == "plot" else name, path) for name, path in plan]
+    plan = planned_files(files, figures=(PLOT, HISTOGRAM))
+    return [(Path(path).suffix[1:] if name == PLOT else name, path) for name, path in plan]
 
 
 def write_as(signature: Signature, name: str, path: str | PathLike[str]) -> None:
     """Write a signature in the format called ``name``, ``-`` being stdout.
 
-    Raises :class:`OptionError` where there is no such format.
+    ``histogram`` is a figure of the kind that the path's suffix says. Raises
+    :class:`OptionError` where there is no such format.
     """
+    if name == HISTOGRAM:
+        write(path, image_bytes(histogram(signature), Path(path).suffix))
+        return
     if name not in FORMATS:
         raise OptionError(f"{path}: no format {name!r}; wanted one of {', '.join(FORMATS)}")
     write(path, FORMATS[name].render(signature))

@@ -108,6 +108,7 @@ def test_made_up_data_are_warned_of_on_stderr(cli: Cli) -> None:
         (2, ["score", "model.onnx", "--metrics", "beauty"]),
         (2, ["score", "model.onnx", "--device", "tpu"]),
         (2, ["score", "model.onnx", "--plot", "plot.bmp"]),
+        (2, ["score", "model.onnx", "--histogram", "-"]),
         (2, ["score", "model.onnx", "--json", "-", "--csv", "-"]),
         (2, ["score", "model.onnx", "--json", "no folder/s.json"]),
         (3, ["score", "text.onnx"]),
@@ -179,8 +180,8 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
         "--threads": 1, "--jobs": 2, "--pool": "flatten", "--feature-axis": 1, "--metrics": "cka",
         "--covariance": "empirical", "--roles": "all", "--include": ".", "--exclude": "nothing",
         "--json": "s.json", "--csv": "s.csv", "--html": "s.html", "--plot": "s.png",
-        "--output-dir": "all", "--sparsity": "none", "--memory-limit": "20kB",
-        "--operators": "residual", "--probe": "x:x", "--composition-from": "matmul_2",
+        "--histogram": "h.svg", "--output-dir": "all", "--sparsity": "none",
+        "--memory-limit": "20kB", "--operators": "residual", "--probe": "x:x", "--composition-from": "matmul_2",
     }  # fmt: skip
     flags = ["--no-verify", "--strict", "--quiet", "--no-progress", "--debug", "--composition"]
     known = {o for p in score.command.params for o in (*p.opts, *p.secondary_opts)}
@@ -188,7 +189,16 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
     assert untried == {"--verify", "--custom-op-library", "--cluster"}
     result = cli("score", "model.onnx", *(x for pair in options.items() for x in pair), *flags)
     assert result == Result(0, "", "")
-    for name in ("s.json", "s.csv", "s.html", "s.png", "all/report.html", "all/signature.json"):
+    written = (
+        "s.json",
+        "s.csv",
+        "s.html",
+        "s.png",
+        "h.svg",
+        "all/report.html",
+        "all/signature.json",
+    )
+    for name in written:
         assert (here / name).stat().st_size > 100, name
     found = Signature.from_json(here / "s.json")
     assert (found.data["samples"], found.run["batch_size"], found.run["seed"]) == (30, 8, 3)
