@@ -157,5 +157,5 @@ def _pooling() -> Table:
         "ReLU on maps of 8 channels and 36 positions, n = 512, by pooling",
         ("pooling", "features", "unshrunk", "ledoit-wolf"),
         rows,
-        "Independent positions: pooling leaves the score, up to sampling; flattened needs shrinkage.",
+        "Independent positions: pooling leaves the score, flattening needs shrinkage.",
     )
