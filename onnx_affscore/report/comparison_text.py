@@ -29,6 +29,7 @@ _WORDS = (
     "checkpoint",
     "nearest",
     "paired by",
+    "errors",
     "site",
     "p value",
     "statistic",
@@ -125,7 +126,8 @@ def _tree(comparison: Comparison) -> Iterator[str]:
         ("silhouette", found.silhouette),
         ("agreement with families (adjusted Rand index)", found.agreement),
     ):
-        yield from _wrapped(f"{what}:", _reading(reading))
+        if reading is not found.agreement or reading.value is not None:
+            yield from _wrapped(f"{what}:", _reading(reading))
 
 
 def _branches(found: Clustering, labels: Sequence[str]) -> Iterator[str]:
@@ -164,12 +166,18 @@ def _pairs(comparison: Comparison) -> Iterator[str]:
                 pair.alignment.method,
                 str(len(pair.differences)),
                 f"{left[0]}, {left[1]}",
-                f"{differ} of {len(tested)}" if tested else "no error known",
+                _errors(tested),
+                f"{differ} of {len(tested)}" if tested else "-",
                 number(largest),
             ]
         )
-    header = ["signature", "paired by", "pairs", "left over", "significant", "largest"]
+    header = ["signature", "paired by", "pairs", "left over", "errors", "significant", "largest"]
     yield from _table(header, rows)
+
+
+def _errors(tested: Sequence[Difference]) -> str:
+    kinds = {"paired" if d.paired else "independent" for d in tested}
+    return "unknown" if not kinds else kinds.pop() if len(kinds) == 1 else "mixed"
 
 
 def _largest(comparison: Comparison) -> Iterator[str]:

@@ -61,7 +61,7 @@ def cluster(
     if number is None:
         scores = {k: silhouette(square, cut(k)).value for k in range(2, size)}
         number = max(scores, key=lambda k: scores[k] or 0.0, default=1)
-        choice = "where the silhouette is best"
+        choice = "where the silhouette is best" if scores else "two are too few to cut"
     found, order = cut(number), [int(leaf) for leaf in hierarchy.leaves_list(merges)]
     names = {old: new for new, old in enumerate(dict.fromkeys(found[order].tolist()), start=1)}
     return Clustering(

@@ -15,8 +15,8 @@ from onnx_affscore.statistics.corrections import corrected
 __all__ = ["compare_pair", "paired_std"]
 
 _Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
-_FEW = 10  # samples per feature: below it the estimates of a covariance are visibly biased
-_RATIO = 2  # by which n/d of two sites may differ before their biases do
+_FEW = 10  # samples per direction: below it the estimates of a covariance are visibly biased
+_RATIO = 2  # by which samples per direction may differ before the biases do
 
 
 def compare_pair(
@@ -57,17 +57,19 @@ def compare_pair(
 def paired_std(a: FloatArray, b: FloatArray) -> float:
     r"""Return the standard error of b - a for two scores of the same n samples.
 
-    .. math:: \mathrm{se} = \Big( \sum_k (b_k - a_k)^2 \Big)^{1/2} / n
+    .. math:: \mathrm{se} = \Big( \sum_k (b_k - a_k)^2 / (n (n - 1)) \Big)^{1/2}
 
     a_k and b_k being the influence of sample k on each score, (n,) each, of mean zero, in units of
-    the score. What both scores owe to the same samples cancels.
+    the score. What both scores owe to the same samples cancels. Raises :class:`DataError` where
+    the numbers of samples differ, or are below two.
     """
-    if a.shape != b.shape:
+    n = len(a)
+    if a.shape != b.shape or n < 2:
         raise DataError(
-            f"influences of {len(a)} and of {len(b)} samples cannot be paired; "
-            "score both models on the same samples"
+            f"influences of {n} and of {len(b)} samples cannot be paired; "
+            "score both models on the same samples, two or more"
         )
-    return float(np.linalg.norm(b - a)) / len(a)
+    return float(np.linalg.norm(b - a)) / math.sqrt(n * (n - 1))
 
 
 def _difference(a: ScoredSite, b: ScoredSite, paired: float | None) -> Difference:
@@ -118,10 +120,10 @@ def _site_warnings(a: ScoredSite, b: ScoredSite) -> Sequence[str]:
     estimates = [str(site.scores.get("covariance")) for site in (a, b)]
     if len(set(estimates)) > 1:
         found.append(f"not comparable: the covariance is {' against '.join(estimates)}")
-    loads = [site.samples / site.features if site.features else math.inf for site in (a, b)]
+    loads = [_samples_per_direction(site) for site in (a, b)]
     if min(loads) < _FEW and max(loads) > _RATIO * min(loads):
         found.append(
-            "hardly comparable: samples per feature are "
+            "hardly comparable: samples per direction are "
             f"{' against '.join(f'{load:.3g}' for load in loads)}, and few of them bias a score"
         )
     return found
@@ -132,6 +134,11 @@ def _same_data(a: Signature, b: Signature) -> bool:
         {signature.data.get(name) for signature in (a, b)} for name in ("sha256", "samples")
     )
     return len(digests) == len(counts) == 1 and None not in digests
+
+
+def _samples_per_direction(site: ScoredSite) -> float:
+    ranks = [rank for rank in (site.rank.get("input"), site.rank.get("output")) if rank]
+    return site.samples / max(ranks, default=site.features or 1)
 
 
 def _warnings(

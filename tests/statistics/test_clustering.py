@@ -64,6 +64,7 @@ def test_a_missing_distance_leaves_no_clusters_and_says_why() -> None:
 def test_two_signatures_are_one_group_with_a_tree() -> None:
     found = cluster(distance_matrix(waves()[:2]))
     assert found.groups == (1, 1)
+    assert found.choice == "two are too few to cut"
     assert len(found.merges) == 1
     assert found.silhouette.value is None
     assert found.cophenetic.value is None

@@ -49,7 +49,7 @@ def test_paired_errors_are_those_of_paired_means() -> None:
     b = member("b", [y.mean()], sites=known, influences={"act.0": y - y.mean()})
     found = only(compare_pair(a, b))
     assert found.paired
-    assert found.std == pytest.approx(np.std(y - x) / np.sqrt(200), rel=1e-12)
+    assert found.std == pytest.approx(np.std(y - x, ddof=1) / np.sqrt(200), rel=1e-12)
     assert found.std < np.hypot(np.std(x), np.std(y)) / np.sqrt(200) / 10
 
 
@@ -95,6 +95,8 @@ def test_influences_of_other_data_are_not_paired() -> None:
 def test_influences_of_other_samples_are_refused() -> None:
     with pytest.raises(DataError, match="influences of 2 and of 3 samples cannot be paired"):
         paired_std(np.zeros(2), np.zeros(3))
+    with pytest.raises(DataError, match="the same samples, two or more"):
+        paired_std(np.zeros(1), np.zeros(1))
 
 
 def test_without_a_known_error_the_difference_stands_alone_with_the_reason() -> None:
@@ -139,7 +141,8 @@ def test_nothing_but_noise_is_rarely_called_a_difference() -> None:
     ("changed", "warning"),
     [
         ({"scores": {"affinity": 0.6, "covariance": "ledoit-wolf"}}, "covariance is empirical ag"),
-        ({"features": 500}, "samples per feature are 125 against 2,"),
+        ({"features": 500}, "samples per direction are 125 against 2,"),
+        ({"features": 500, "rank": {"input": 250, "output": 240}}, "are 125 against 4,"),
     ],
 )
 def test_sites_that_cannot_be_compared_are_warned_of(
