@@ -12,14 +12,19 @@ from onnx_affscore.graph.prepare import find_activations
 from onnx_affscore.measure import Progress, measure
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
-from onnx_affscore.records import ActivationSite, Signature, Skipped
+from onnx_affscore.records import ActivationSite, FloatArray, Signature, Skipped
 from onnx_affscore.selection import Selection, parse_roles
 
 __all__ = ["instrumented", "signature", "sites"]
 
 
 def signature(
-    model: str | Path, data: Data = None, *, progress: Progress | None = None, **options: Any
+    model: str | Path,
+    data: Data = None,
+    *,
+    progress: Progress | None = None,
+    influence: str | Path | None = None,
+    **options: Any,
 ) -> Signature:
     """Return the non-linearity signature of a model on data.
 
@@ -33,6 +38,9 @@ def signature(
         made-up values.
     progress
         Called with the samples done and the total (None where it is not known).
+    influence
+        A ``.npz`` file to write, with what every sample contributes to every score: two
+        signatures on the same data are then compared sample by sample.
     **options
         The fields of :class:`onnx_affscore.options.Options` (``samples``, ``batch_size``,
         ``seed``, ``device``, ``covariance``, ...), and ``roles`` (comma-separated), ``include``
@@ -66,7 +74,16 @@ def signature(
     )
     options["operators"] = parse_operators(options.pop("operators", None))
     options["probes"] = tuple(options.pop("probes", ()))
-    return measure(model, data, options=Options(selection=selection, **options), progress=progress)
+    chosen = Options(selection=selection, influence=influence is not None, **options)
+    if influence is None:
+        return measure(model, data, options=chosen, progress=progress)
+    from onnx_affscore.report.influence import check_influence_path, write_influence
+
+    check_influence_path(influence)
+    kept: dict[str, FloatArray] = {}
+    found = measure(model, data, options=chosen, progress=progress, keep=kept.__setitem__)
+    write_influence(influence, found, {s.name: kept[s.name] for s in found.sites if s.name in kept})
+    return found
 
 
 def sites(

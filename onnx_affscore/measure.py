@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,16 @@ from onnx_affscore.errors import NothingToScoreError
 from onnx_affscore.gather import Gathered, gather
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
-from onnx_affscore.protocols import DataSource, Engine
+from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import (
     METHOD_VERSION,
     SCHEMA_VERSION,
     ActivationSite,
-    Role,
-    ScoredSite,
     Signature,
-    SiteScore,
 )
 from onnx_affscore.run.providers import device_index
 from onnx_affscore.run.session import runtime_versions
-from onnx_affscore.score import score_sample
+from onnx_affscore.site_scores import Keep, score_sites
 from onnx_affscore.witness import Progress, Witness
 
 __all__ = ["Progress", "measure"]
@@ -37,8 +33,11 @@ def measure(
     *,
     options: Options | None = None,
     progress: Progress | None = None,
+    keep: Keep | None = None,
 ) -> Signature:
     """Score every activation of a model on data and return its signature.
+
+    ``keep`` gets the influence of the samples on every score, where the options ask for it.
 
     Raises :class:`NothingToScoreError` where no site is found or selected, and the other errors
     of :mod:`onnx_affscore.errors` where the model, the data or the runtime fail.
@@ -50,11 +49,14 @@ def measure(
             Measurement(model_path, options, engine, whole=options.cluster is not None),
             data,
             progress,
+            keep=keep,
             start=start,
         )
 
 
-def _measured(m: Measurement, data: Data, progress: Progress | None, *, start: float) -> Signature:
+def _measured(
+    m: Measurement, data: Data, progress: Progress | None, *, keep: Keep | None, start: float
+) -> Signature:
     located = m.located()
     _check_selected(located.sites)
     source, probed = m.probe(m.source(data), located)
@@ -64,7 +66,7 @@ def _measured(m: Measurement, data: Data, progress: Progress | None, *, start: f
     ready = time.perf_counter()
     gathered = gather(m, source, located, resolved, size=size, witness=witness)
     ran = time.perf_counter()
-    sites = _scored(resolved.sites, gathered, m.options, engine=m.engine)
+    sites = score_sites(resolved.sites, gathered, options=m.options, engine=m.engine, keep=keep)
     done = time.perf_counter()
     return Signature(
         schema_version=SCHEMA_VERSION,
@@ -94,28 +96,6 @@ def _measured(m: Measurement, data: Data, progress: Progress | None, *, start: f
         skipped=located.skipped,
         warnings=tuple(_warnings(m, source, gathered, witness)),
     )
-
-
-def _scored(
-    sites: Sequence[ActivationSite], gathered: Gathered, options: Options, *, engine: Engine
-) -> tuple[ScoredSite, ...]:
-    """Score every selected site, several at a time."""
-    figures = partial(score_sample, covariance=options.covariance, metrics=options.metrics)
-
-    def score(site: ActivationSite) -> ScoredSite:
-        reason = site.unscored
-        if reason is None and not gathered.reached(site):
-            reason = "no batch of the data reached it"
-        if reason is not None:
-            return ScoredSite.of(site, SiteScore.none(reason))
-        sample = gathered.paired(site)
-        before, behind = (side.features.shape for side in (sample.x, sample.y))
-        if site.role is Role.PROBE and before != behind:  # its ends need not have one shape
-            reason = f"tables of {before} and {behind} rows and columns: no pairs"
-            return ScoredSite.of(site, SiteScore.none(reason))
-        return ScoredSite.of(site, engine.call(figures, sample))
-
-    return tuple(engine.each_site(score, sites))
 
 
 def _warnings(
@@ -155,6 +135,7 @@ def _recorded(options: Options) -> dict[str, Any]:
         "metrics": None if options.metrics is None else list(options.metrics),
         "sparsity": options.sparsity,
         "memory_limit": options.memory_limit,
+        "batches": options.batches,
         "feature_axis": options.feature_axis,
         "operators": list(options.operators),
         "probes": list(options.probes),

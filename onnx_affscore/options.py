@@ -12,6 +12,7 @@ __all__ = ["COVARIANCES", "POOLS", "SPARSITIES", "Options"]
 COVARIANCES = (
     "auto",
     "corrected",
+    "cross-fitted",
     "empirical",
     "ledoit-wolf",
     "ledoit-wolf-cc",
@@ -21,7 +22,7 @@ COVARIANCES = (
 SPARSITIES = ("first", "all", "none")
 POOLS = ("mean", "reference", "positions", "flatten")
 
-_LEAST = {"samples": 1, "batch_size": 1, "threads": 0, "jobs": 1, "memory_limit": 1}
+_LEAST = {"samples": 1, "batch_size": 1, "threads": 0, "jobs": 1, "memory_limit": 1, "batches": 1}
 
 
 @final
@@ -34,6 +35,9 @@ class Options:
     address of a Dask scheduler whose workers run and score; ``memory_limit``, in bytes, bounds
     what is held of the data (see :mod:`onnx_affscore.memory`). These change results by no more
     than rounding.
+
+    ``influence`` keeps what every sample contributes to every score; ``batches`` also scores
+    batches of so many rows, as the paper does.
 
     ``sparsity``, which needs every element of every tensor, is counted on the ``first`` samples,
     on ``all``, or (``none``) only where features are whole tensors.
@@ -58,6 +62,8 @@ class Options:
     custom_operators: tuple[str, ...] = ()
     cluster: str | None = None
     memory_limit: int | None = None
+    influence: bool = False
+    batches: int | None = None
     operators: tuple[str, ...] = ()
     probes: tuple[str, ...] = ()
     composition: bool = False

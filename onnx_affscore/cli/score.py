@@ -80,6 +80,7 @@ def _memory_limit(_ctx: click.Context, _parameter: click.Parameter, text: str | 
         [
             "auto",
             "corrected",
+            "cross-fitted",
             "empirical",
             "ledoit-wolf",
             "ledoit-wolf-cc",
@@ -109,6 +110,12 @@ def _memory_limit(_ctx: click.Context, _parameter: click.Parameter, text: str | 
     show_default=True,
     help="Compare the original outputs on the first batch.",
 )
+@click.option(
+    "--batches",
+    type=click.IntRange(2),
+    metavar="N",
+    help="Also score batches of N rows, and give their mean and standard deviation (paper: 512).",
+)
 @click.option("--roles", metavar="A,B|all", help="Roles to score [default: hidden,gate,recurrent].")
 @ASKED
 @click.option("--include", metavar="REGEX", help="Score only sites whose name it matches.")
@@ -125,6 +132,12 @@ def _memory_limit(_ctx: click.Context, _parameter: click.Parameter, text: str | 
 @click.option("--html", "html_file", type=_FILE, help="Write a report page.")
 @click.option("--plot", "plot_file", type=_FILE, help="Write the plot: .png, .svg or .pdf.")
 @click.option("--histogram", "histogram_file", type=_FILE, help="Draw how the scores are spread.")
+@click.option(
+    "--influence",
+    type=click.Path(dir_okay=False),
+    metavar="FILE.npz",
+    help="Write what every sample contributes to every score, for 'compare --influence'.",
+)
 @click.option("--output-dir", type=click.Path(file_okay=False), help="Write everything there.")
 @click.option("--strict", is_flag=True, help="Exit with 5 where a selected site has no score.")
 @click.option("--quiet", is_flag=True, help="No table, no warnings.")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from onnx_affscore.errors import DataError, DegenerateScoreError, OptionError
 from onnx_affscore.records import Array, FeatureSample, FloatArray, PairedSample, Status
 from onnx_affscore.score.affinity import Affinity, affinity
+from onnx_affscore.score.crossfit import CROSS_FITTED, cross_fitted
 from onnx_affscore.score.estimate import COVARIANCES
 from onnx_affscore.score.moments import Prepared
 from onnx_affscore.score.uncertainty import AMPLE, Plan, Uncertainty, Verdict, uncertainty
@@ -19,6 +20,9 @@ __all__ = ["AUTO", "CORRECTED", "Scored", "affinity_score", "headline", "scored"
 
 AUTO: Final = "auto"
 CORRECTED: Final = "corrected"
+
+ESTIMATES: Final = (CROSS_FITTED, *COVARIANCES)
+"""What needs nothing but the rows."""
 
 
 @final
@@ -40,7 +44,7 @@ def scored(sample: Prepared, *, covariance: str = AUTO) -> Scored:
     """
     _check(covariance)
     wanted = dict.fromkeys(("empirical", "ledoit-wolf", covariance))
-    found = {name: affinity(sample, covariance=name) for name in wanted if name in COVARIANCES}
+    found = {name: _estimated(sample, name) for name in wanted if name in ESTIMATES}
     known = uncertainty(sample, found["empirical"])
     name = _automatic(sample, known) if covariance == AUTO else covariance
     found[CORRECTED] = _corrected(found["empirical"], known)
@@ -50,18 +54,22 @@ def scored(sample: Prepared, *, covariance: str = AUTO) -> Scored:
 def headline(sample: Prepared, *, covariance: str = AUTO) -> Affinity:
     """Return the score by one estimate, and compute no other than it takes to choose it."""
     _check(covariance)
-    if covariance in COVARIANCES:
-        return affinity(sample, covariance=covariance)
+    if covariance in ESTIMATES:
+        return _estimated(sample, covariance)
     empirical = affinity(sample, covariance="empirical")
     known = uncertainty(sample, empirical)
     name = _automatic(sample, known) if covariance == AUTO else covariance
     if name == CORRECTED:
         return _corrected(empirical, known)
-    return empirical if name == "empirical" else affinity(sample, covariance=name)
+    return empirical if name == "empirical" else _estimated(sample, name)
+
+
+def _estimated(sample: Prepared, name: str) -> Affinity:
+    return cross_fitted(sample) if name == CROSS_FITTED else affinity(sample, covariance=name)
 
 
 def _check(covariance: str) -> None:
-    names = (AUTO, CORRECTED, *COVARIANCES)
+    names = (AUTO, CORRECTED, *ESTIMATES)
     if covariance not in names:
         raise OptionError(f"covariance is {covariance!r}; wanted one of {', '.join(names)}")
 
@@ -116,8 +124,8 @@ def affinity_score(
     covariance : str
         ``empirical`` (ddof 0, on the numerical range), ``ledoit-wolf`` (scaled identity),
         ``ledoit-wolf-cc`` (constant correlation), ``reference`` (ddof 1, ridge 1e-6),
-        ``reference-lw`` (Ledoit-Wolf, ridge 1e-6), ``corrected`` (empirical, without its bias),
-        or ``auto`` (see :func:`scored`).
+        ``reference-lw`` (Ledoit-Wolf, ridge 1e-6), ``cross-fitted`` (Ledoit-Wolf, also on rows
+        held out), ``corrected`` (empirical, without its bias), or ``auto`` (see :func:`scored`).
     noise : float, optional
         Relative rounding of the data: the machine epsilon of the type they were computed in,
         where that is not the type they are stored in. None: that of each array's own type.

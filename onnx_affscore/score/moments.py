@@ -1,19 +1,19 @@
 """One activation's two sides, checked, scaled and centred once for all metrics."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 import numpy as np
 
 from onnx_affscore.errors import DataError
-from onnx_affscore.records import FeatureSample, FloatArray, PairedSample, Reading, Status
+from onnx_affscore.records import Array, FeatureSample, FloatArray, PairedSample, Reading, Status
 from onnx_affscore.score.definite import exceeds
 from onnx_affscore.score.factor import Factor, factorise, triangle
 from onnx_affscore.score.lazy import lazy
 from onnx_affscore.score.psd import arithmetic_floor, noise_floor
 
-__all__ = ["FORMED_CONDITION", "Prepared", "Rank", "Side"]
+__all__ = ["FORMED_CONDITION", "Prepared", "Rank", "Side", "some_rows"]
 
 NORMAL_EXPONENTS: Final = 1022
 """Powers of two with exponents below this are normal numbers, and so are their inverses."""
@@ -118,6 +118,7 @@ class Prepared:
     """
 
     def __init__(self, sample: PairedSample) -> None:
+        self.pair = sample
         self.x = Side(sample.x, "input")
         self.y = Side(sample.y, "output")
         if self.x.features.shape != self.y.features.shape:
@@ -242,3 +243,16 @@ class Prepared:
             return Rank(min(self.n - 1, self.coordinates[index].shape[1]), self._floor(index))
         factor = self.factor(index)
         return Rank(factor.rank, factor.floor, factor.largest)
+
+
+def some_rows(sample: PairedSample, chosen: slice | Array) -> PairedSample:
+    """The chosen rows of both sides; what is known of the whole tensors stays."""
+    x, y = (
+        replace(
+            side,
+            features=np.asarray(side.features)[chosen],
+            owners=None if side.owners is None else side.owners[chosen],
+        )
+        for side in (sample.x, sample.y)
+    )
+    return PairedSample(x, y)

@@ -7,6 +7,7 @@ from typing import Any
 from onnx_affscore.errors import OptionError
 from onnx_affscore.records import PairedSample, Reading, SiteScore, Status
 from onnx_affscore.score.affinity import Affinity
+from onnx_affscore.score.batches import batch_scores
 from onnx_affscore.score.headline import AUTO, CORRECTED, Scored, scored
 from onnx_affscore.score.moments import Prepared
 from onnx_affscore.score.table import METRICS
@@ -23,6 +24,7 @@ def score_sample(
     covariance: str = AUTO,
     metrics: Collection[str] | None = None,
     influence: bool = False,
+    batches: int | None = None,
 ) -> SiteScore:
     """Measure one activation: the affinity score in every reported estimate, and the companions.
 
@@ -40,6 +42,8 @@ def score_sample(
         Names in :data:`METRICS` of the companions wanted; None is all of them.
     influence : bool
         Keep the influence of every sample on the score.
+    batches : int, optional
+        Also score consecutive batches of so many rows, see :func:`batch_scores`.
 
     Returns
     -------
@@ -71,6 +75,8 @@ def score_sample(
         skipped = Reading(None, Status.UNSCORED, NOT_SELECTED)
         absent = dict.fromkeys(metric.keys, skipped)
         readings |= metric.measure(prepared) if key in wanted else absent
+    if batches is not None:
+        readings |= batch_scores(sample, size=batches, covariance=covariance)
     readings = {key: _checked(reading) for key, reading in readings.items()}
     return SiteScore(
         status=headline.status,

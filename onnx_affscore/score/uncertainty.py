@@ -8,12 +8,12 @@ from typing import Final, final
 import numpy as np
 from scipy import stats
 
-from onnx_affscore.records import FloatArray, PairedSample
+from onnx_affscore.records import FloatArray
 from onnx_affscore.score.affinity import Affinity, affinity
 from onnx_affscore.score.costs import Indices, squares
 from onnx_affscore.score.estimate import COVARIANCES
 from onnx_affscore.score.influence import Linearised
-from onnx_affscore.score.moments import Prepared
+from onnx_affscore.score.moments import Prepared, some_rows
 from onnx_affscore.score.transport import Transport
 
 __all__ = ["AMPLE", "Plan", "Uncertainty", "Verdict", "uncertainty"]
@@ -268,11 +268,8 @@ def _plan(
 def _half(sample: Prepared, owners: Indices | None, parity: int) -> float | None:
     """The score of every other sample."""
     chosen = (np.arange(sample.n) if owners is None else owners) % 2 == parity
-    x, y = (
-        replace(side, features=np.asarray(side.features)[chosen], owners=None)
-        for side in (sample.x.sample, sample.y.sample)
-    )
-    return affinity(PairedSample(x, y), covariance="empirical").value
+    half = some_rows(sample.pair, chosen)
+    return affinity(half, covariance="empirical").value
 
 
 def _ceiling(derived: Linearised) -> float:

@@ -10,6 +10,7 @@ from scipy import linalg
 from sklearn.covariance import LedoitWolf
 
 from onnx_affscore.records import FloatArray, PairedSample, Status
+from onnx_affscore.score import affinity_score, score_sample
 from onnx_affscore.score.affinity import Affinity, affinity
 from onnx_affscore.score.crossfit import CROSS_FITTED, FOLDS, cross_fitted
 from onnx_affscore.score.moments import Prepared
@@ -168,6 +169,17 @@ def test_few_samples_have_no_score() -> None:
     assert found.reason is not None
     assert "fewer than 10 samples" in found.reason
     assert score(*spread(10, 4)).status is Status.OK
+
+
+def test_it_is_among_the_estimates_that_can_be_asked_for() -> None:
+    x, y = spread(30, 40)
+    assert affinity_score(x, y, CROSS_FITTED) == score(x, y).value
+    found = score_sample(paired(x, y), covariance=CROSS_FITTED)
+    assert found.scores["covariance"] == CROSS_FITTED
+    assert found.scores["affinity"] == score(x, y).value != found.scores["affinity_ledoit_wolf"]
+    few = score_sample(paired(x[:9], y[:9]), covariance=CROSS_FITTED)
+    assert few.scores["affinity"] is None
+    assert "fewer than 10 samples" in few.reasons["affinity"]
 
 
 def test_a_constant_side_has_none() -> None:

@@ -229,7 +229,7 @@ def test_ranks_and_floors_are_in_the_units_of_the_features() -> None:
 
 def test_options_that_do_not_exist_are_refused() -> None:
     x = normal()
-    with pytest.raises(OptionError, match="wanted one of auto, corrected, empirical"):
+    with pytest.raises(OptionError, match="wanted one of auto, corrected, cross-fitted, empirical"):
         affinity_score(x, x, "oas")
     with pytest.raises(OptionError, match="no metric entropie; wanted some of cka"):
         score_sample(paired(x, x), metrics=["entropie"])
