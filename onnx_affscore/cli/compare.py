@@ -59,6 +59,13 @@ _FILES = ("json", "csv", "plot", "dendrogram", "heat_map", "curves", "scatter")
     help="What --scatter shows.",
 )
 @click.option("--checkpoints", is_flag=True, help="The signatures are one training, by step.")
+@click.option(
+    "--influence",
+    "influences",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="What 'score --influence' wrote, once a signature and in their order: compares in pairs.",
+)
 @click.option("--json", "json_file", type=_FILE, help="Write everything, - is stdout.")
 @click.option("--csv", "csv_file", type=_FILE, help="Write the differences.")
 @click.option("--plot", "plot_file", type=_FILE, help="Draw the signatures: .png, .svg or .pdf.")
@@ -75,6 +82,7 @@ def command(signatures: tuple[str, ...], **options: Any) -> None:
     """
     from onnx_affscore.report import comparison_input, comparison_output, comparison_text
     from onnx_affscore.report.files import STDOUT
+    from onnx_affscore.report.influence import load_influence
     from onnx_affscore.report.planning import planned_files
     from onnx_affscore.selection import parse_roles
     from onnx_affscore.statistics.compare import compare
@@ -83,6 +91,7 @@ def command(signatures: tuple[str, ...], **options: Any) -> None:
     plan = planned_files(files, figures=comparison_output.FIGURES)
     folder, table = options.pop("output_dir"), options.pop("accuracy")
     column, options["roles"] = options.pop("accuracy_column"), parse_roles(options["roles"])
+    influences = [load_influence(file) for file in options.pop("influences")]
     found = comparison_input.collect(signatures)
     if table is not None:
         found = comparison_input.with_accuracies(found, table, column=column)
@@ -91,6 +100,7 @@ def command(signatures: tuple[str, ...], **options: Any) -> None:
         labels=found.labels,
         families=found.families,
         accuracies=found.accuracies,
+        influences=influences or None,
         **options,
     )
     say_warnings(found.warnings, hidden=False)

@@ -1,5 +1,7 @@
 """``compare`` end to end: networks of the zoo are scored, and their files compared."""
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -91,7 +93,7 @@ def test_every_option_is_taken_and_every_file_written(compare: Compare, tmp_path
     files = {f"--{name.replace('_', '-')}": tmp_path / f"{name}.png" for name in figures}
     files |= {"--json": tmp_path / "c.json", "--csv": tmp_path / "c.csv"}
     known = {option for parameter in command.params for option in parameter.opts}
-    assert known == {*options, *files, "--checkpoints", "--debug", "signatures"}
+    assert known == {*options, *files, "--influence", "--checkpoints", "--debug", "signatures"}
     every = (x for pair in (options | files).items() for x in pair)
     result = compare("others", "torch", "--checkpoints", *every)
     assert result.exit_code == 0
@@ -106,6 +108,36 @@ def test_every_option_is_taken_and_every_file_written(compare: Compare, tmp_path
     }  # fmt: skip
     assert document["accuracies"]["torch_alexnet"] == 96
     assert len(set(document["clustering"]["groups"].values())) == 2
+
+
+def test_influences_compare_two_trainings_in_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed in (0, 1):
+        signature = onnx_affscore.signature(
+            MODELS / "seeds" / f"relu_mlp_seed{seed}.onnx",
+            [str(MODELS / "digits.npz")],
+            samples=1000,
+            influence=f"{seed}.npz",
+        )
+        signature.to_json(f"{seed}.json")
+    call = ["compare", "0.json", "1.json", "--csv", "-"]
+    paired = ["--influence", "0.npz", "--influence", "1.npz"]
+    tables = [
+        list(csv.DictReader(io.StringIO(CliRunner().invoke(main, arguments).stdout)))
+        for arguments in (call, [*call, *paired])
+    ]
+    tested = [(a, b) for a, b in zip(*tables, strict=True) if b["p"]]
+    assert tested
+    for alone, together in tested:
+        assert (alone["paired"], together["paired"]) == ("false", "true")
+        assert alone["difference"] == together["difference"]
+        assert float(together["std"]) < float(alone["std"])  # both nets err on the same images
+    with pytest.raises(SystemExit) as caught:
+        run([*call, "--influence", "1.npz", "--influence", "0.npz"])
+    assert caught.value.code == 3
+    assert "the influences given for 0 are of another model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
