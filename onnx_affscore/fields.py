@@ -37,6 +37,7 @@ ADEQUACY = (
     "shrinkage_input",
     "shrinkage_output",
     "plan",
+    "estimand",
     "bias",
     "ceiling",
 )

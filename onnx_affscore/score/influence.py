@@ -21,8 +21,8 @@ from onnx_affscore.score.transport import Transport
 __all__ = ["Linearised"]
 
 LEVERAGE: Final = 0.5
-"""Leverage beyond which an influence is enlarged no further: where a sample holds a direction nearly
-alone, taking it out moves the score by some 1.5 times its influence."""
+"""Leverage beyond which an influence is enlarged no further: where a sample holds a direction
+nearly alone, taking it out moves the score by some 1.5 times its influence."""
 
 
 @final

@@ -127,6 +127,7 @@ def _adequacy(sample: Prepared, found: Scored) -> dict[str, Any]:
         "shrinkage_input": shrunk.shrinkage_x,
         "shrinkage_output": shrunk.shrinkage_y,
         "plan": known.plan and str(known.plan),
+        "estimand": known.estimand and str(known.estimand),
         "bias": known.bias,
         "ceiling": known.ceiling,
     }

@@ -16,7 +16,7 @@ from onnx_affscore.score.influence import Linearised
 from onnx_affscore.score.moments import Prepared, some_rows
 from onnx_affscore.score.transport import Transport
 
-__all__ = ["AMPLE", "Plan", "Uncertainty", "Verdict", "uncertainty"]
+__all__ = ["AMPLE", "Estimand", "Plan", "Uncertainty", "Verdict", "uncertainty"]
 
 LEVEL: Final = 0.95
 
@@ -28,7 +28,7 @@ LEAST: Final = 5
 """Samples per direction from which the bias is estimated at all: two thirds of it and more are
 found there, nine tenths at :data:`AMPLE`."""
 
-REWEIGHTINGS: Final = 512
+REWEIGHTINGS: Final = 128
 """Reweightings times directions: the bias then has an error of a tenth of the standard error."""
 
 MOST, FEWEST = 8, 2
@@ -83,22 +83,30 @@ class Plan(StrEnum):
     MOVING = "moving"
 
 
+class Estimand(StrEnum):
+    """What an interval is of."""
+
+    POPULATION = "population"  # the score of the population
+    IDENTITY = "identity plan"  # that of pairing row i with row i: the population's or less
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Uncertainty:
     """What is known about the population behind an empirical score.
 
     ``low`` to ``high`` is the interval of 95 % and ``std`` the standard error, None unless the
-    verdict is adequate; ``reason`` then says why. ``bias`` is the plug-in score less the
-    ``corrected`` one. ``ceiling``: no plan of the population can give more, as far as the
-    marginals tell. ``influence``: contribution of every sample to the score, (samples,), in
-    units of the score.
+    verdict is adequate, of the ``estimand``; ``reason`` says why not. ``bias`` is the plug-in
+    score less the ``corrected`` one. ``ceiling``: what the score would be if every feature could
+    be transported on its own; no plan gives more. ``influence``: contribution of every sample to
+    the score, (samples,), in units of the score.
     """
 
     verdict: Verdict
     reason: str | None
     samples_per_direction: float | None = None
     plan: Plan | None = None
+    estimand: Estimand | None = None
     bias: float | None = None
     corrected: float | None = None
     low: float | None = None
@@ -119,13 +127,16 @@ def uncertainty(sample: Prepared, found: Affinity) -> Uncertainty:
         \approx \frac{1}{\varepsilon^2} \Bigl(E_g \tfrac12
             \bigl[q(1 + \varepsilon g) + q(1 - \varepsilon g)\bigr] - q(1)\Bigr)
 
-    over weights of the samples with random signs g. The interval is of log q, by Student's
-    distribution with the degrees of freedom of the influences' variance, about the value without
-    its bias.
+    over weights of the samples with random signs g. The interval is about the value without its
+    bias, by Student's distribution with the degrees of freedom of the influences' variance: of
+    log q towards low scores, of q itself towards 1, which an affine activation reaches.
 
-    The estimand is the score of the population in d dimensions, for the plan that the sample
-    shows: where that is the identity, it is the population's score if the identity is optimal
-    there as well, and a lower bound of it if not.
+    The estimand is the score of the population in d dimensions, where that can be known from n
+    samples: on a line, where a plan has settled, and where the identity gives all that the
+    marginals allow. Else, where the identity is optimal in the sample, it is the score that the
+    identity has in the population. That is a lower bound of the population's score, and all that
+    a sample shows of it: in many dimensions a plan that is better would come to light at numbers
+    of samples that grow exponentially with the dimension.
 
     Parameters
     ----------
@@ -165,12 +176,16 @@ def uncertainty(sample: Prepared, found: Affinity) -> Uncertainty:
     trouble = _trouble(known, samples, few=few, freedom=freedom, std=std)
     if trouble is not None:
         return replace(known, verdict=trouble[0], reason=trouble[1])
-    width = _width(error / middle, freedom) if error else 1.0
+    width = _width(freedom) * error / middle if error else 0.0
+    high = 1.0 - math.sqrt(middle * max(0.0, 1.0 - width))
+    above = 0.0 if known.ceiling is None else known.ceiling - found.value
+    unproved = known.plan is Plan.IDENTITY and above > high - corrected
     return replace(
         known,
         verdict=Verdict.ADEQUATE,
-        low=1.0 - math.sqrt(middle * width),
-        high=1.0 - math.sqrt(middle / width),
+        estimand=Estimand.IDENTITY if unproved else Estimand.POPULATION,
+        low=1.0 - math.sqrt(middle * math.exp(width)),
+        high=high,
         std=std,
     )
 
@@ -197,14 +212,13 @@ def _trouble(
     return None
 
 
-def _width(error: float, freedom: float) -> float:
-    """The factor that an interval of log q reaches to both sides.
+def _width(freedom: float) -> float:
+    """Standard errors that an interval reaches to both sides.
 
     Student's quantile, enlarged by 1/√freedom: where a few samples carry the variance it is not
     only uncertain but, as a rule, too small.
     """
-    scale = 1.0 + 1.0 / math.sqrt(freedom)
-    return math.exp(scale * float(stats.t.ppf((1.0 + LEVEL) / 2.0, freedom)) * error)
+    return (1.0 + 1.0 / math.sqrt(freedom)) * float(stats.t.ppf((1.0 + LEVEL) / 2.0, freedom))
 
 
 def _samples(sample: Prepared) -> tuple[Indices | None, int]:
