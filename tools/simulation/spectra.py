@@ -12,6 +12,7 @@ __all__ = ["analytical", "oracle_approximating", "quadratic_inverse"]
 FloatArray = npt.NDArray[np.float64]
 
 SQRT5: Final = float(np.sqrt(5.0))
+FAR: Final = 50.0
 
 
 def oracle_approximating(rows: FloatArray) -> FloatArray:
@@ -62,10 +63,7 @@ def _analytical_values(values: FloatArray, d: int, n: int) -> FloatArray:
     bandwidths = width * values
     z = (values[:, None] - values) / bandwidths
     density = np.mean(0.75 / SQRT5 * np.maximum(1 - z**2 / 5, 0) / bandwidths, axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = 0.75 / SQRT5 / np.pi * (1 - z**2 / 5) * np.log(np.abs((SQRT5 - z) / (SQRT5 + z)))
-    logs[~np.isfinite(logs)] = 0.0
-    hilbert = np.mean((-0.3 / np.pi * z + logs) / bandwidths, axis=1)
+    hilbert = np.mean(_epanechnikov_hilbert(z) / bandwidths, axis=1)
     if d <= n:
         real = 1 - ratio - np.pi * ratio * values * hilbert
         return np.asarray(values / ((np.pi * ratio * values * density) ** 2 + real**2))
@@ -74,6 +72,17 @@ def _analytical_values(values: FloatArray, d: int, n: int) -> FloatArray:
     at_zero *= float(np.mean(1 / values)) / np.pi
     empty = np.full(d - n, 1 / (np.pi * (d - n) / n * at_zero))
     return np.append(empty, values / (np.pi**2 * values**2 * (density**2 + hilbert**2)))
+
+
+def _epanechnikov_hilbert(z: FloatArray) -> FloatArray:
+    """The kernel's Hilbert transform; far out by its series, where the closed form cancels."""
+    near = np.where(np.abs(z) > FAR, 0.0, z)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = (1 - near**2 / 5) * np.log(np.abs((SQRT5 - near) / (SQRT5 + near)))
+    logs[~np.isfinite(logs)] = 0.0
+    far = np.where(np.abs(z) > FAR, z, 1.0)
+    series = -(1 + 1 / far**2 + 15 / (7 * far**4)) / (np.pi * far)
+    return np.where(np.abs(z) > FAR, series, (0.75 / SQRT5 * logs - 0.3 * near) / np.pi)
 
 
 def _quadratic_inverse_values(values: FloatArray, d: int, n: int) -> FloatArray:
