@@ -161,3 +161,9 @@ def test_what_the_errors_mean_is_said() -> None:
     assert "different data" in compare_pair(a, other).warnings[0]
     assert "paired by their values" in compare_pair(a, same, align="dtw").warnings[0]
     assert compare_pair(member("a", [0.5]), member("b", [0.6])).warnings == ()
+
+
+def test_a_score_without_its_bias_is_compared_with_one_whose_bias_is_not_known() -> None:
+    a = member("a", [0.5])
+    b = member("b", [0.5], sites=[{"scores": {"affinity": 0.5, "covariance": "corrected"}}])
+    assert not only(compare_pair(a, b)).warnings
