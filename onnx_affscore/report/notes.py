@@ -9,9 +9,12 @@ from onnx_affscore.records import ActivationSite, Role, ScoredSite, Signature, S
 from onnx_affscore.report.names import printable
 
 __all__ = [
+    "ADEQUATE",
     "Note",
     "activation_label",
+    "adequacy",
     "count",
+    "intervals",
     "missing_scores",
     "model_name",
     "model_warnings",
@@ -22,9 +25,18 @@ __all__ = [
     "unmeasured",
     "unscored",
     "verdict",
+    "without_interval",
 ]
 
+ADEQUATE = "adequate"  # the verdict on n of a score that has an interval
 _REASONS = {"role": "its role is not among those asked for (--roles)"}
+# What a reader can do about a score without an interval, by its verdict.
+_CURES = {
+    "few samples": "more samples give one",
+    "moving plan": "more samples hardly help. Wide layers rarely have this (--pool flatten widens"
+    " them, and wants more samples)",
+    "few decide": "--influence tells which",
+}
 _DIGITS = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 
 
@@ -97,14 +109,41 @@ def site_warnings(sites: Iterable[ScoredSite | ActivationSite]) -> list[Note]:
 
 
 def missing_scores(signature: Signature) -> list[Note]:
-    """Group the scores that are null at a scored site by their names and reasons."""
-    return _grouped(
-        (name, reason, site.index)
-        for site in signature.sites
-        if site.status == Status.OK
-        for name, reason in site.reasons.items()
-        if site.scores.get(name) is None
-    )
+    """Group the scores that are null at a scored site by their reasons, with all their names."""
+    entries = []
+    for site in signature.sites:
+        missing: dict[str, list[str]] = {}
+        for name, reason in site.reasons.items():
+            if site.status == Status.OK and site.scores.get(name) is None:
+                missing.setdefault(reason, []).append(name)
+        entries += [(", ".join(names), reason, site.index) for reason, names in missing.items()]
+    return _grouped(entries)
+
+
+def adequacy(site: ScoredSite) -> str | None:
+    """Return whether the samples suffice for a site's interval, None where there is no score."""
+    judged = site.adequacy.get("verdict")
+    return None if judged is None or site.affinity is None else printable(str(judged))
+
+
+def intervals(signature: Signature) -> list[tuple[str, int]]:
+    """Count the scores with an interval, then those without one by their verdict."""
+    found = [judged for site in signature.sites if (judged := adequacy(site)) is not None]
+    if not found:
+        return []
+    others = dict.fromkeys(judged for judged in found if judged != ADEQUATE)
+    return [(ADEQUATE, found.count(ADEQUATE)), *((each, found.count(each)) for each in others)]
+
+
+def without_interval(signature: Signature) -> list[Note]:
+    """Group the scores without an interval by verdict and reason, with what can be done."""
+    entries = []
+    for site in signature.sites:
+        judged = adequacy(site)
+        if judged not in (None, ADEQUATE):
+            told = (site.adequacy.get("reason"), _CURES.get(judged))
+            entries.append((judged, "; ".join(text for text in told if text), site.index))
+    return _grouped(entries)
 
 
 def skipped_groups(skipped: Iterable[Skipped]) -> Mapping[tuple[str, str], list[str]]:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from onnx_affscore.records import Signature
-from onnx_affscore.report.columns import RANKS, TRANSPORT, ordered, score_names
+from onnx_affscore.report.columns import ADEQUACY, RANKS, TRANSPORT, ordered, score_names
 from onnx_affscore.report.names import printable
 from onnx_affscore.report.signature_json import to_dict
 
@@ -21,12 +21,14 @@ def header(signature: Signature) -> list[str]:
     """Return the column names: the contract's, then those that further metrics added."""
     ranks = ordered((key for site in signature.sites for key in site.rank), RANKS)
     solved = ordered((key for site in signature.sites for key in site.transport), TRANSPORT)
+    judged = ordered((key for site in signature.sites for key in site.adequacy), ADEQUACY)
     return [
         *_PLACE,
         *_STATE,
         *score_names(signature.sites),
         *(f"rank_{name}" for name in ranks),
         *(f"transport_{name}" for name in solved),
+        *(f"adequacy_{name}" for name in judged),
         "warnings",
     ]
 
@@ -40,6 +42,7 @@ def rows(signature: Signature) -> list[dict[str, Any]]:
         row |= site["scores"]
         row |= {f"rank_{name}": value for name, value in site["rank"].items()}
         row |= {f"transport_{name}": value for name, value in site["transport"].items()}
+        row |= {f"adequacy_{name}": value for name, value in site["adequacy"].items()}
         row |= {
             "params": json.dumps(site["params"]),
             "nodes": " ".join(site["nodes"]),

@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from onnx_affscore.records import ActivationSite, Role, ScoredSite, Signature, Skipped, Status
 from onnx_affscore.report.names import cells, pad, printable, shorten, spans, wrap
 from onnx_affscore.report.notes import (
+    ADEQUATE,
     Note,
     activation_label,
+    adequacy,
     count,
+    intervals,
     model_warnings,
     number,
     role_counts,
@@ -16,12 +19,13 @@ from onnx_affscore.report.notes import (
     unmeasured,
     unscored,
     verdict,
+    without_interval,
 )
 
 __all__ = ["sites_text", "to_text"]
 
 WIDTH = 80
-_BARS = (10, 5)  # lengths of an affinity of 1; the long one where no name must be cut for it
+_BARS = (10, 5, 0)  # lengths of an affinity of 1; the longest for which no name must be cut
 _NAME = 12  # the name column never gets narrower; the activation gives way first
 _LISTED = 8  # notes of one kind on the terminal; the files hold all of them
 _ROLES: Mapping[str, str] = {Role.HIDDEN: "", Role.RECURRENT: "recur", Role.ATTENTION: "attn"}
@@ -37,8 +41,9 @@ def to_text(signature: Signature, *, width: int = WIDTH) -> str:
         f"Model  {shorten(printable(model.path), width - 7)}",
         f"Data   {shorten(printable(where), width - 7)}",
         "",
-        *_site_table(signature.sites, width),
+        *_site_table(signature, width),
         *_section("No score:", unscored(signature), width),
+        *_interval_notes(signature, width),
         *_section("Warnings:", model_warnings(signature), width),
         "",
         *_totals(signature, width),
@@ -73,10 +78,16 @@ def sites_text(
     return "\n".join(shorten(line.rstrip(), width) for line in lines).lstrip("\n") + "\n"
 
 
-def _site_table(sites: Sequence[ScoredSite], width: int) -> list[str]:
-    header = ("#", "name", "activation", "role", "n", "d", "rank", "affinity")
+def _site_table(signature: Signature, width: int) -> list[str]:
+    sites = signature.sites
     if not sites:
         return []
+    # Columns that say nothing make room for names: n where it is that of the data, roles and
+    # intervals where there are none.
+    told = signature.data["samples"]
+    uneven = any(site.samples != told for site in sites if site.status == Status.OK)
+    header = ("#", "name", "activation", "role", "n", "d", "rank", "affinity", "interval")
+    align = "rlllrrrll"
     for bar in _BARS:
         rows = [
             (
@@ -84,23 +95,43 @@ def _site_table(sites: Sequence[ScoredSite], width: int) -> list[str]:
                 printable(site.name),
                 printable(site.activation),
                 printable(_ROLES.get(site.role, site.role)),
-                _brief(site.samples),
+                _brief(site.samples) if uneven else "",
                 _brief(site.features),
                 _rank(site),
-                _verdict(site, bar),
+                _affinity(site, bar),
+                _interval(site),
             )
             for site in sites
         ]
-        if sum(_widths(header, rows)) + 2 * (len(header) - 1) <= width:
+        kept = [k for k, column in enumerate(zip(*rows, strict=True)) if any(column)]
+        title = [header[k] for k in kept]
+        cells = [[row[k] for k in kept] for row in rows]
+        if sum(_widths(title, cells)) + 2 * (len(title) - 1) <= width:
             break
-    return list(_columns(header, rows, "rlllrrrl", width))
+    return list(_columns(title, cells, "".join(align[k] for k in kept), width))
 
 
-def _verdict(site: ScoredSite, bar: int) -> str:
+def _affinity(site: ScoredSite, bar: int) -> str:
     if site.affinity is None or site.status != Status.OK:
         return printable(site.status)
     filled = round(min(max(site.affinity, 0.0), 1.0) * bar)
-    return f"{number(site.affinity)} {'#' * filled}{'.' * (bar - filled)}"
+    return f"{number(site.affinity)} {'#' * filled}{'.' * (bar - filled)}".rstrip()
+
+
+def _interval(site: ScoredSite) -> str:
+    """The interval, or the verdict that there can be none."""
+    ends = [site.scores.get(name) for name in ("affinity_low", "affinity_high")]
+    numbers = [_end(end) for end in ends if isinstance(end, float)]
+    if site.affinity is None or len(numbers) < len(ends):
+        judged = adequacy(site)
+        return "" if judged in (None, ADEQUATE) else judged
+    return "-".join(numbers)
+
+
+def _end(value: float) -> str:
+    """Write an end of an interval, as a rule in five characters: ``.7974``, ``1.000``."""
+    text = number(value)
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else f"{value:.3f}"
 
 
 def _rank(site: ScoredSite) -> str:
@@ -142,9 +173,12 @@ def _columns(
 
 
 def _section(title: str, notes: Sequence[Note], width: int) -> Iterator[str]:
-    if not notes:
-        return
-    yield from ("", title)
+    if notes:
+        yield from ("", title)
+        yield from _items(notes, width)
+
+
+def _items(notes: Sequence[Note], width: int) -> Iterator[str]:
     for note in notes[:_LISTED]:
         where = ""
         if note.sites:
@@ -156,6 +190,17 @@ def _section(title: str, notes: Sequence[Note], width: int) -> Iterator[str]:
         yield from _item(f"{printable(heading)}{where}{note.text}", width)
     if len(notes) > _LISTED:
         yield f"  and {len(notes) - _LISTED} more, in the files"
+
+
+def _interval_notes(signature: Signature, width: int) -> Iterator[str]:
+    counted = intervals(signature)
+    if counted:
+        scores = sum(many for _, many in counted)
+        others = ", ".join(f"{many} {what}" for what, many in counted[1:])
+        head = f"Intervals of 95 %: {counted[0][1]} of {count(scores, 'score')}"
+        yield ""
+        yield from wrap(f"{head}; {others}" if others else head, width)
+        yield from _items(without_interval(signature), width)
 
 
 def _look_alikes(skipped: Iterable[Skipped], width: int) -> Iterator[str]:

@@ -181,7 +181,8 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
         "--covariance": "empirical", "--roles": "all", "--include": ".", "--exclude": "nothing",
         "--json": "s.json", "--csv": "s.csv", "--html": "s.html", "--plot": "s.png",
         "--histogram": "h.svg", "--output-dir": "all", "--sparsity": "none",
-        "--memory-limit": "20kB", "--operators": "residual", "--probe": "x:x", "--composition-from": "matmul_2",
+        "--memory-limit": "20kB", "--operators": "residual", "--probe": "x:x",
+        "--composition-from": "matmul_2",
     }  # fmt: skip
     flags = ["--no-verify", "--strict", "--quiet", "--no-progress", "--debug", "--composition"]
     known = {o for p in score.command.params for o in (*p.opts, *p.secondary_opts)}

@@ -87,7 +87,7 @@ def test_headers_of_tables_say_what_they_head(text: str) -> None:
     "told",
     [
         "the output is constant up to rounding",
-        "n is too small",
+        "a few of the 2048 samples decide",
         "the last batch held 12 samples",
         "bounds a value that quantisation made",
         "/mask/Where",

@@ -9,7 +9,7 @@ import pytest
 
 from onnx_affscore.errors import MissingExtraError
 from onnx_affscore.records import Signature
-from onnx_affscore.report.columns import SCORES
+from onnx_affscore.report.columns import ADEQUACY, SCORES
 from onnx_affscore.report.table_csv import header, rows, to_csv
 
 
@@ -30,7 +30,7 @@ def test_there_is_one_line_per_site_with_all_scores(signature: Signature) -> Non
 
 
 def test_the_columns_do_not_depend_on_what_was_measured(signature: Signature) -> None:
-    bare = replace(signature.sites[0], scores={"affinity": 0.5}, rank={}, transport={})
+    bare = replace(signature.sites[0], scores={"affinity": 0.5}, rank={}, transport={}, adequacy={})
     assert header(replace(signature, sites=(bare,))) == header(signature)
     assert header(replace(signature, sites=())) == header(signature)
 
@@ -42,6 +42,13 @@ def test_a_further_metric_gets_a_column_behind_the_others(signature: Signature) 
     assert [row["procrustes"] for row in table] == ["", "0.25"]
     names = header(replace(signature, sites=(more,)))
     assert names[names.index(SCORES[-1]) + 1] == "procrustes"
+
+
+def test_what_is_known_of_n_has_columns_of_its_own(signature: Signature) -> None:
+    for row, site in zip(read(signature), signature.sites, strict=True):
+        for name in ADEQUACY:
+            value = site.adequacy[name]
+            assert row[f"adequacy_{name}"] == ("" if value is None else str(value))
 
 
 @pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "＝1"])

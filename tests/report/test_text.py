@@ -79,6 +79,55 @@ def test_a_site_without_a_score_shows_its_status_and_the_reason_below(signature:
     assert "unscored, sites 20, 23, 31: its role is not among those asked for" in text
 
 
+def test_a_score_shows_its_interval_or_the_verdict_why_there_is_none(signature: Signature) -> None:
+    lines = to_text(signature).splitlines()
+    assert lines[3].endswith("  interval")
+    assert lines[4].endswith("0.5500      .5400-.5600")
+    assert lines[4 + 21].endswith("0.4469      few samples")
+    assert lines[4 + 4].endswith("degenerate")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [(0.79743, 0.80627, ".7974-.8063"), (1.0, 1.0, "1.000-1.000"), (-0.02, 0.5, "-.0200-.5000")],
+)
+def test_ends_of_intervals_are_short(
+    signature: Signature, low: float, high: float, shown: str
+) -> None:
+    site = signature.sites[0]
+    ends = {"affinity_low": low, "affinity_high": high}
+    few = replace(signature, sites=(replace(site, scores={**site.scores, **ends}),))
+    assert to_text(few).splitlines()[4].endswith(f"  {shown}")
+
+
+def test_scores_without_an_interval_are_counted_with_what_can_be_done(signature: Signature) -> None:
+    text = to_text(signature)
+    head = "Intervals of 95 %: 20 of 27 scores; 3 moving plan, 3 few samples, 1 few decide\n"
+    assert head in text
+    assert "few samples, sites 21, 24, 27: 2048 samples for rank 225" in text
+    assert "more samples give one" in text
+    assert "Intervals of 95 %: 2 of 2 scores\n" in to_text(
+        replace(signature, sites=signature.sites[:2])
+    )
+
+
+def test_a_file_that_judges_no_n_has_no_word_of_intervals(signature: Signature) -> None:
+    ends = dict.fromkeys(("affinity_low", "affinity_high"))
+    site = signature.sites[0]
+    silent = replace(site, scores={**site.scores, **ends}, adequacy={})
+    assert "nterval" not in to_text(replace(signature, sites=(silent,)))
+
+
+def test_the_number_of_rows_is_shown_where_it_is_not_that_of_the_samples(
+    signature: Signature,
+) -> None:
+    assert "  n  " not in to_text(signature)
+    more = replace(signature.sites[0], samples=4096)
+    lines = to_text(replace(signature, sites=(more, *signature.sites[1:]))).splitlines()
+    assert "  n  " in lines[3]
+    assert " 4096 " in lines[4]
+
+
 def test_warnings_that_differ_in_numbers_only_are_told_once(signature: Signature) -> None:
     assert to_text(signature).count("less than 10 times the rank") == 1
 
