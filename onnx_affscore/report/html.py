@@ -9,12 +9,21 @@ from importlib.resources import files
 from string import Template
 
 from onnx_affscore.records import Role, Signature
-from onnx_affscore.report.html_tables import legend_mark, place_table, safe, site_table
+from onnx_affscore.report.html_tables import (
+    adequacy_table,
+    legend_mark,
+    place_table,
+    safe,
+    site_table,
+)
 from onnx_affscore.report.marks import KINS, is_filled
 from onnx_affscore.report.names import spans
 from onnx_affscore.report.notes import (
     Note,
     count,
+    interval_notes,
+    intervals,
+    lacking,
     missing_scores,
     model_name,
     model_warnings,
@@ -24,7 +33,7 @@ from onnx_affscore.report.notes import (
     unscored,
     verdict,
 )
-from onnx_affscore.report.svg import signature_svg
+from onnx_affscore.report.svg import ring, signature_svg
 
 __all__ = ["to_html"]
 
@@ -53,6 +62,7 @@ def to_html(signature: Signature) -> str:
         legend="\n".join(f"<li>{entry}</li>" for entry in _legend(signature)),
         plot=signature_svg(signature),
         sites=site_table(signature.sites),
+        judged=_judged(signature),
         places=place_table(signature.sites),
         notes="\n".join(_notes(signature)),
         facts="\n".join(f"<dt>{k}</dt><dd>{v}</dd>" for k, v in _facts(signature)),
@@ -85,6 +95,9 @@ def _tiles(signature: Signature) -> Iterator[tuple[str, str]]:
     for name in ("median", "min", "max", "std"):
         yield name, number(summary[name])
     yield "scored", f"{summary['scored']} of {summary['sites']}"
+    counted = intervals(signature)
+    if counted:
+        yield "with an interval", f"{counted[0][1]} of {sum(many for _, many in counted)}"
 
 
 def _legend(signature: Signature) -> Iterator[str]:
@@ -101,11 +114,14 @@ def _legend(signature: Signature) -> Iterator[str]:
     if len(scored) < len(signature.sites):
         yield f"{_CROSS}no score"
     if any(site.scores.get("affinity_low") is not None for site in scored):
-        yield "vertical line: 95 % interval"
+        yield "vertical line: 95 % interval, often within the mark"
+    if any(map(lacking, scored)):
+        yield f'<svg viewBox="-8 -8 16 16" aria-hidden="true">{ring(radius=6.5)}</svg>no interval'
 
 
 def _notes(signature: Signature) -> Iterator[str]:
     yield from _section("Activations without a score", unscored(signature))
+    yield from _section("Intervals", interval_notes(signature))
     yield from _section("Warnings", model_warnings(signature))
     groups = skipped_groups(signature.skipped)
     if groups:
@@ -135,6 +151,17 @@ def _list(notes: list[Note]) -> Iterator[str]:
         where = f" ({one} {spans(note.sites)})" if note.sites else ""
         yield f"<li>{head}{safe(note.text)}{where}</li>"
     yield "</ul>"
+
+
+def _judged(signature: Signature) -> str:
+    found = adequacy_table(signature.sites)
+    if not found:
+        return ""
+    return (
+        "<details>\n<summary>How well the samples know each score</summary>\n"
+        '<div class="scroll" tabindex="0" role="region" aria-label="Adequacy">\n'
+        f"{found}\n</div>\n</details>"
+    )
 
 
 def _facts(signature: Signature) -> Iterator[tuple[str, str]]:

@@ -1,25 +1,25 @@
-"""The tables of the HTML report: every site with its scores, and its place in the graph."""
+"""The tables of the HTML report: sites with their scores, what n is worth, place in the graph."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from onnx_affscore.records import ScoredSite, Status
-from onnx_affscore.report.columns import score_names
+from onnx_affscore.report.columns import ADEQUACY, ordered, score_names
 from onnx_affscore.report.marks import is_filled
 from onnx_affscore.report.names import printable
-from onnx_affscore.report.notes import activation_label
+from onnx_affscore.report.notes import activation_label, adequacy, lacking
 from onnx_affscore.report.svg import marker
 
-__all__ = ["legend_mark", "place_table", "safe", "site_table", "table"]
+__all__ = ["adequacy_table", "legend_mark", "place_table", "safe", "site_table", "table"]
 
 _LABELS: Mapping[str, str] = {
     "affinity": "affinity",
-    "affinity_low": "low (95 %)",
-    "affinity_high": "high (95 %)",
+    "affinity_low": "95 % interval",
     "affinity_empirical": "empirical",
     "affinity_ledoit_wolf": "Ledoit-Wolf",
     "affinity_std": "std. error",
+    "affinity_corrected": "corrected",
     "cka": "CKA",
     "r2": "R²",
     "norm_diff": "‖X − Y‖",
@@ -29,6 +29,12 @@ _LABELS: Mapping[str, str] = {
     "cka_rbf": "CKA RBF",
     "dead_share": "dead",
     "saturated_share": "saturated",
+}
+# What is said of n in words; the reason stands below the verdict.
+_WORDS: Mapping[str, str] = {
+    "verdict": "verdict on n",
+    "plan": "plan",
+    "estimand": "interval of",
 }
 _MISSING = "–"
 
@@ -58,20 +64,28 @@ def table(caption: str, header: Sequence[str], rows: Iterable[str], *, left: int
 
 
 def site_table(sites: Sequence[ScoredSite]) -> str:
-    """Render all scores of all sites; a score that no site has gets no column."""
+    """Render all scores of all sites; a score that no site has gets no column.
+
+    The two ends of the interval share a column, with the verdict where there is none.
+    """
+    known = any(adequacy(site) or site.scores.get("affinity_low") is not None for site in sites)
+    first = ["affinity", "affinity_low"] if known else ["affinity"]
     names = [
         name
         for name in score_names(sites)
-        if name == "affinity" or any(site.scores.get(name) is not None for site in sites)
+        if name not in ("affinity", "affinity_low", "affinity_high")
+        and any(site.scores.get(name) is not None for site in sites)
     ]
-    titles = [_LABELS.get(name, safe(name.replace("_", " "))) for name in names]
-    header = ["#", "name", "activation", "role", "n", "d", "rank in", "rank out", *titles]
+    titles = {name: _LABELS.get(name, safe(name.replace("_", " "))) for name in (*first, *names)}
+    header = ["#", "name", "activation", "role", *(titles[name] for name in first)]
+    header += ["n", "d", "rank in", "rank out", *(titles[name] for name in names)]
     rows = (
         f'<td class="num">{site.index}</td>'
         f'<th scope="row" class="name mono">{safe(site.name)}</th>'
         f"<td>{legend_mark(site.activation, filled=is_filled(site))}"
         f"{safe(activation_label(site))}</td><td>{safe(site.role)}</td>"
-        f"{_number(site.samples)}{_number(site.features)}"
+        + "".join(_score(site, name) for name in first)
+        + f"{_number(site.samples)}{_number(site.features)}"
         f"{_number(site.rank.get('input'))}{_number(site.rank.get('output'))}"
         + "".join(_score(site, name) for name in names)
         for site in sites
@@ -101,12 +115,55 @@ def place_table(sites: Sequence[ScoredSite]) -> str:
 
 def _score(site: ScoredSite, name: str) -> str:
     value = site.scores.get(name)
+    if name == "affinity_low":
+        return _interval(site)
     if name != "affinity":
         return _number(value, digits=4)
     if site.status != Status.OK or not isinstance(value, float):
         return f'<td class="num none">{safe(site.status)}</td>'
     share = min(max(value, 0.0), 1.0)
     return f'<td class="num bar" style="--v:{share:.1%}">{value:.4f}</td>'
+
+
+def _interval(site: ScoredSite) -> str:
+    ends = [site.scores.get(name) for name in ("affinity_low", "affinity_high")]
+    numbers = [f"{end:.4f}" for end in ends if isinstance(end, float)]
+    if site.affinity is not None and len(numbers) == len(ends):
+        return f'<td class="num">{" – ".join(numbers)}</td>'
+    judged = lacking(site)
+    if judged is None:
+        return _number(None)
+    reason = safe(site.adequacy.get("reason") or judged)
+    return f'<td class="num"><span class="verdict" title="{reason}">{safe(judged)}</span></td>'
+
+
+def adequacy_table(sites: Sequence[ScoredSite]) -> str:
+    """Render what n is worth at every scored site; empty where the file does not judge it."""
+    judged = [site for site in sites if adequacy(site) is not None]
+    if not judged:
+        return ""
+    found = {*ADEQUACY, *(name for site in judged for name in site.adequacy)}
+    numbers = ordered(found - {*_WORDS, "reason"}, ("bias", "ceiling"))
+    titles = [safe(name.replace("_", " ")) for name in numbers]
+    header = ["#", "name", *_WORDS.values(), *titles]
+    rows = (
+        f'<td class="num">{site.index}</td>'
+        f'<th scope="row" class="name mono">{safe(site.name)}</th>'
+        + "".join(f"<td>{_words(site, name)}</td>" for name in _WORDS)
+        + "".join(_number(site.adequacy.get(name)) for name in numbers)
+        for site in judged
+    )
+    caption = (
+        "What the samples are worth at each score. Bias: the empirical score less the corrected"
+        " one. Ceiling: no pairing of the rows could give a higher score."
+    )
+    return table(caption, header, rows, left=2 + len(_WORDS))
+
+
+def _words(site: ScoredSite, name: str) -> str:
+    told = safe(site.adequacy.get(name) or _MISSING)
+    reason = site.adequacy.get("reason") if name == "verdict" else None
+    return f"{told}<br><small>{safe(reason)}</small>" if reason else told
 
 
 def _number(value: Any, *, digits: int | None = None) -> str:

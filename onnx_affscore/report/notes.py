@@ -9,12 +9,13 @@ from onnx_affscore.records import ActivationSite, Role, ScoredSite, Signature, S
 from onnx_affscore.report.names import printable
 
 __all__ = [
-    "ADEQUATE",
     "Note",
     "activation_label",
     "adequacy",
     "count",
+    "interval_notes",
     "intervals",
+    "lacking",
     "missing_scores",
     "model_name",
     "model_warnings",
@@ -25,16 +26,20 @@ __all__ = [
     "unmeasured",
     "unscored",
     "verdict",
-    "without_interval",
 ]
 
-ADEQUATE = "adequate"  # the verdict on n of a score that has an interval
+_ADEQUATE = "adequate"  # the verdict on n of a score that has an interval
+_IDENTITY_PLAN = "identity plan"  # the estimand of an interval that need not be the population's
+_LOWER_BOUND = (
+    "the interval is of the score with every row paired with itself, a lower bound of the"
+    " population's"
+)
 _REASONS = {"role": "its role is not among those asked for (--roles)"}
 # What a reader can do about a score without an interval, by its verdict.
 _CURES = {
     "few samples": "more samples give one",
-    "moving plan": "more samples hardly help. Wide layers rarely have this (--pool flatten widens"
-    " them, and wants more samples)",
+    "moving plan": "more samples hardly help. Wide layers rarely have this: --pool flatten widens"
+    " them, but wants more samples",
     "few decide": "--influence tells which",
 }
 _DIGITS = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
@@ -121,9 +126,15 @@ def missing_scores(signature: Signature) -> list[Note]:
 
 
 def adequacy(site: ScoredSite) -> str | None:
-    """Return whether the samples suffice for a site's interval, None where there is no score."""
+    """Return the verdict on n of a site's score; None where there is no score, or no verdict."""
     judged = site.adequacy.get("verdict")
     return None if judged is None or site.affinity is None else printable(str(judged))
+
+
+def lacking(site: ScoredSite) -> str | None:
+    """Return the verdict on n of a score without an interval; None for all other sites."""
+    judged = adequacy(site)
+    return None if judged == _ADEQUATE else judged
 
 
 def intervals(signature: Signature) -> list[tuple[str, int]]:
@@ -131,19 +142,25 @@ def intervals(signature: Signature) -> list[tuple[str, int]]:
     found = [judged for site in signature.sites if (judged := adequacy(site)) is not None]
     if not found:
         return []
-    others = dict.fromkeys(judged for judged in found if judged != ADEQUATE)
-    return [(ADEQUATE, found.count(ADEQUATE)), *((each, found.count(each)) for each in others)]
+    others = dict.fromkeys(judged for judged in found if judged != _ADEQUATE)
+    return [(_ADEQUATE, found.count(_ADEQUATE)), *((each, found.count(each)) for each in others)]
 
 
-def without_interval(signature: Signature) -> list[Note]:
-    """Group the scores without an interval by verdict and reason, with what can be done."""
+def interval_notes(signature: Signature) -> list[Note]:
+    """Say of which scores the interval is no more than a lower bound's, and why others have none.
+
+    The latter are grouped by verdict and reason, with what can be done.
+    """
     entries = []
+    bounds = []
     for site in signature.sites:
-        judged = adequacy(site)
-        if judged not in (None, ADEQUATE):
+        judged = lacking(site)
+        if judged is not None:
             told = (site.adequacy.get("reason"), _CURES.get(judged))
             entries.append((judged, "; ".join(text for text in told if text), site.index))
-    return _grouped(entries)
+        elif site.affinity is not None and site.adequacy.get("estimand") == _IDENTITY_PLAN:
+            bounds.append((_IDENTITY_PLAN, _LOWER_BOUND, site.index))
+    return _grouped(bounds) + _grouped(entries)
 
 
 def skipped_groups(skipped: Iterable[Skipped]) -> Mapping[tuple[str, str], list[str]]:

@@ -8,9 +8,9 @@ from html import escape
 from onnx_affscore.records import Role, ScoredSite, Signature, Status
 from onnx_affscore.report.marks import is_filled, mark
 from onnx_affscore.report.names import printable
-from onnx_affscore.report.notes import activation_label, number
+from onnx_affscore.report.notes import activation_label, lacking, number
 
-__all__ = ["marker", "signature_svg"]
+__all__ = ["marker", "ring", "signature_svg"]
 
 WIDTH, HEIGHT = 960, 400
 LEFT, RIGHT, TOP, BOTTOM = 58, 78, 14, 66
@@ -128,17 +128,33 @@ def _site(axes: _Axes, position: int, site: ScoredSite, radius: float) -> str:
         label += printable(f"{site.status}: {site.reason}")
         drawn = _cross(x, HEIGHT - BOTTOM + 14, min(radius, 4.5))
     else:
-        label += f"affinity {number(site.affinity)}"
+        label += f"affinity {number(site.affinity)}{_known(site)}"
         at = (x, axes.y(site.affinity))
         drawn = _interval(axes, x, site)
         drawn += marker(site.activation, filled=is_filled(site), at=at, radius=radius)
+        if lacking(site):
+            drawn += ring(at, radius + 3.5)
     return f"<g><title>{escape(label)}</title>{drawn}</g>"
+
+
+def ring(at: Point = (0.0, 0.0), radius: float = 6.0) -> str:
+    """Draw what surrounds the mark of a score that has no interval."""
+    return f'<circle class="ring" cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius:.1f}"/>'
 
 
 def _cross(x: float, y: float, arm: float) -> str:
     span = f"{2 * arm:.1f}"
     start = f"M{x - arm:.1f} {y - arm:.1f}"
     return f'<path class="cross" d="{start}l{span} {span}m0 -{span}l-{span} {span}"/>'
+
+
+def _known(site: ScoredSite) -> str:
+    """Say in the label of a mark how far the score is known."""
+    low, high = (site.scores.get(name) for name in ("affinity_low", "affinity_high"))
+    if isinstance(low, float) and isinstance(high, float):
+        return f", 95 % interval {number(low)} to {number(high)}"
+    judged = lacking(site)
+    return "" if judged is None else f", no interval: {judged}"
 
 
 def _interval(axes: _Axes, x: float, site: ScoredSite) -> str:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from onnx_affscore.records import ActivationSite, Role, ScoredSite, Signature, Skipped, Status
 from onnx_affscore.report.names import cells, pad, printable, shorten, spans, wrap
 from onnx_affscore.report.notes import (
-    ADEQUATE,
     Note,
     activation_label,
-    adequacy,
     count,
+    interval_notes,
     intervals,
+    lacking,
     model_warnings,
     number,
     role_counts,
@@ -19,7 +19,6 @@ from onnx_affscore.report.notes import (
     unmeasured,
     unscored,
     verdict,
-    without_interval,
 )
 
 __all__ = ["sites_text", "to_text"]
@@ -123,8 +122,7 @@ def _interval(site: ScoredSite) -> str:
     ends = [site.scores.get(name) for name in ("affinity_low", "affinity_high")]
     numbers = [_end(end) for end in ends if isinstance(end, float)]
     if site.affinity is None or len(numbers) < len(ends):
-        judged = adequacy(site)
-        return "" if judged in (None, ADEQUATE) else judged
+        return lacking(site) or ""
     return "-".join(numbers)
 
 
@@ -200,7 +198,7 @@ def _interval_notes(signature: Signature, width: int) -> Iterator[str]:
         head = f"Intervals of 95 %: {counted[0][1]} of {count(scores, 'score')}"
         yield ""
         yield from wrap(f"{head}; {others}" if others else head, width)
-        yield from _items(without_interval(signature), width)
+        yield from _items(interval_notes(signature), width)
 
 
 def _look_alikes(skipped: Iterable[Skipped], width: int) -> Iterator[str]:

@@ -81,7 +81,7 @@ def _site(index: int, activation: str, role: Role, affinity: float) -> ScoredSit
             "shrinkage_input": 0.02,
             "shrinkage_output": 0.03,
             "plan": "identity",
-            "estimand": "population",
+            "estimand": "population" if role == Role.GATE else "identity plan",
             "bias": 0.001,
             "ceiling": 0.99,
         },
@@ -107,7 +107,7 @@ def _without_interval(site: ScoredSite, verdict: str, reason: str) -> ScoredSite
         site,
         scores={**site.scores, **dict.fromkeys(missing)},
         reasons=dict.fromkeys(missing, reason),
-        adequacy={**site.adequacy, "verdict": verdict, "reason": reason},
+        adequacy={**site.adequacy, "verdict": verdict, "reason": reason, "estimand": None},
     )
 
 

@@ -80,7 +80,7 @@ def test_the_page_holds_every_site_and_every_mark(text: str, signature: Signatur
 def test_headers_of_tables_say_what_they_head(text: str) -> None:
     page = Page(text)
     assert page.tags.count("th") == sum(name == "scope" for name, _ in page.attributes)
-    assert page.tags.count("caption") == page.tags.count("table") == 2
+    assert page.tags.count("caption") == page.tags.count("table") == 3
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,38 @@ def test_headers_of_tables_say_what_they_head(text: str) -> None:
 )
 def test_the_page_tells(text: str, told: str) -> None:
     assert told in text
+
+
+def test_every_score_has_its_interval_or_a_verdict_with_its_reason(
+    text: str, signature: Signature
+) -> None:
+    given = [site for site in signature.sites if site.scores["affinity_low"] is not None]
+    assert len(given) == 20
+    for site in given:
+        low, high = site.scores["affinity_low"], site.scores["affinity_high"]
+        assert f">{low:.4f} – {high:.4f}</td>" in text
+    lacking = len(signature.values) - len(given)
+    assert text.count('class="verdict"') == lacking
+    assert text.count('class="ring"') == 1 + lacking  # one in the legend
+    assert 'title="a few of the 2048 samples decide">few decide</span>' in text
+    assert "<dt>with an interval</dt><dd>20 of 27</dd>" in text
+
+
+def test_marks_tell_their_interval_or_verdict(signature: Signature) -> None:
+    drawing = signature_svg(signature)
+    assert "affinity 0.5500, 95 % interval 0.5400 to 0.5600</title>" in drawing
+    assert "affinity 0.4469, no interval: few samples</title>" in drawing
+    assert drawing.count('class="interval"') == 20
+
+
+def test_a_file_that_judges_no_n_has_no_columns_for_it(signature: Signature) -> None:
+    ends = dict.fromkeys(("affinity_low", "affinity_high"))
+    site = signature.sites[0]
+    silent = replace(site, scores={**site.scores, **ends}, adequacy={})
+    page = to_html(replace(signature, sites=(silent,)))
+    assert "95 % interval" not in page
+    assert "verdict on n" not in page
+    assert "with an interval" not in page
 
 
 def test_synthetic_input_is_announced(signature: Signature, text: str) -> None:
