@@ -4,6 +4,7 @@ The first gives the standard error of a score, the second its bias.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self, final
 
@@ -37,7 +38,8 @@ class Linearised:
     .. math:: T_{\mathrm{aff}} X = a\, G .
 
     ``a``, ``b``: (n, k), k being the smaller rank. ``theta``: (k,). ``image`` is G, (k, m), and
-    ``rows`` are Yc, (n, m), both in units in which the trace of the covariance of Y is 1.
+    ``rows`` are Yc, (n, m), both in units in which the trace of the covariance of Y is 1;
+    ``output_rank`` is that of Y.
     """
 
     a: FloatArray
@@ -45,6 +47,7 @@ class Linearised:
     theta: FloatArray
     image: FloatArray
     rows: FloatArray
+    output_rank: int
 
     @classmethod
     def of(cls, x: Estimate, y: Estimate) -> Self | None:
@@ -64,6 +67,7 @@ class Linearised:
             theta,
             image=right @ y.roots.root / unit,
             rows=y.centred / unit,
+            output_rank=len(y.roots.root),
         )
 
     @lazy
@@ -118,13 +122,33 @@ class Linearised:
         kernel = (outer + outer.T + turn * (outer - outer.T)) / 2.0
         potentials = plan.costs + plan.prices[plan.columns] - plan.prices
         found = potentials - plan.cost + _form(self.b, kernel) - _form(self.a, kernel)
-        found += 2.0 * np.einsum("ij,ij->i", self.b @ product, self.residual)
+        if len(self.theta) < self.output_rank:
+            found += 2.0 * np.einsum("ij,ij->i", self.b @ product, self.residual)
         found = found / 2.0 - plan.cost / 2.0 * (squares(self.rows) - 1.0)
         found /= 1.0 - np.minimum(squares(self.a) / n, LEVERAGE)
         return np.asarray(found - found.mean())
 
+    def bias(self, signs: FloatArray, *, step: float, at: float) -> float:
+        r"""Second difference of q where row i is paired with row i, for one draw of weights.
+
+        .. math::
+
+            \frac{1}{\varepsilon^2} \Bigl( \tfrac12 \bigl[ q(1 + \varepsilon g)
+                + q(1 - \varepsilon g) \bigr] - q(1) \Bigr)
+
+        Its mean over independent signs g is the bias of q to the second order:
+        ``E[q''(δ_i, δ_i)] / 2n``. ``signs``: (n,), of 1 and -1; ``at``: q(1).
+        """
+        sums = _Sums.of(self, signs)
+        ends = (self._q(sums, step), self._q(sums, -step))
+        return (sum(ends) / 2.0 - at) / step**2
+
     def reweighted(self, weights: FloatArray) -> float:
-        r"""Return q for other weights of the samples, row i being paired with row i.
+        """Return q for other weights of the samples, (n,), where row i is paired with row i."""
+        return self._q(_Sums.of(self, weights - 1.0), 1.0)
+
+    def _q(self, sums: "_Sums", step: float) -> float:
+        r"""Q for the weights ``1 + step · g`` of the samples.
 
         With Cholesky factors of the weighted covariances, ``Σa = Laᵀ La`` and ``Σb = Lbᵀ Lb``, the
         product of the roots becomes ``La Θ Lbᵀ``, and with its polar factor Π
@@ -134,19 +158,55 @@ class Linearised:
             q = \tfrac{1}{2V} \bigl(V + \lVert B \rVert^2 - 2 \operatorname{Tr} (\Pi B)^\top C
                 \bigr), \quad B = L_b^{-\top} E[b\, y^\top], \quad C = L_a^{-\top} E[a\, y^\top],
 
-        V being the weighted trace of the covariance of Y. ``weights``: (n,), positive.
+        V being the weighted trace of the covariance of Y.
         """
-        share = weights / weights.sum()
-        a, b, rows = (side - share @ side for side in (self.a, self.b, self.rows))
-        weighted_a, weighted_b = a * share[:, None], b * share[:, None]
-        root_a = linalg.cholesky(weighted_a.T @ a, check_finite=False)
-        root_b = linalg.cholesky(weighted_b.T @ b, check_finite=False)
+        a, b, rows = sums.means(step)
+        root_a = linalg.cholesky(sums.moment("aa", step) - np.outer(a, a), check_finite=False)
+        root_b = linalg.cholesky(sums.moment("bb", step) - np.outer(b, b), check_finite=False)
+        fit = _solved(root_b, sums.moment("by", step) - np.outer(b, rows))
+        seen = _solved(root_a, sums.moment("ay", step) - np.outer(a, rows))
         left, _, right = svd((root_a * self.theta) @ root_b.T)
-        fit = _solved(root_b, weighted_b.T @ rows)
-        seen = _solved(root_a, weighted_a.T @ rows)
-        spread = float(share @ squares(rows))
+        spread = float(sums.moment("yy", step)) - float(rows @ rows)
         explained, matched = float(np.sum(fit**2)), float(np.sum((left @ right @ fit) * seen))
         return (spread + explained - 2.0 * matched) / (2.0 * spread)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Sums over the samples that moments with the weights ``1 + step · g`` are made of.
+
+    By pair of rows: the plain sum, and that with the weights g.
+    """
+
+    total: tuple[float, float]
+    plain: Mapping[str, FloatArray]
+    weighted: Mapping[str, FloatArray]
+
+    @classmethod
+    def of(cls, found: Linearised, g: FloatArray) -> Self:
+        sides = {"a": found.a, "b": found.b, "y": found.rows}
+        tilted = {name: g[:, None] * side for name, side in sides.items() if name != "y"}
+        squared = squares(found.rows)
+        weighted = {pair: tilted[pair[0]].T @ sides[pair[1]] for pair in ("aa", "bb", "by", "ay")}
+        weighted |= {name: g @ side for name, side in sides.items()}
+        weighted["yy"] = np.asarray(g @ squared)
+        n, k = found.a.shape
+        plain = {"aa": n * np.eye(k), "bb": n * np.eye(k), "by": n * found.image}
+        plain["ay"] = found.a.T @ found.rows
+        plain |= {name: np.zeros(side.shape[1]) for name, side in sides.items()}
+        plain["yy"] = np.asarray(squared.sum())
+        return cls((float(n), float(g.sum())), plain, weighted)
+
+    def moment(self, name: str, step: float) -> FloatArray:
+        """A weighted mean of products."""
+        total = self.total[0] + step * self.total[1]
+        return np.asarray((self.plain[name] + step * self.weighted[name]) / total)
+
+    def means(self, step: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The weighted means of a, b and y, which are 0 without weights."""
+        a, b, y = (self.moment(name, step) for name in "aby")
+        return a, b, y
 
 
 def _form(rows: FloatArray, kernel: FloatArray) -> FloatArray:

@@ -14,7 +14,10 @@ from types import MappingProxyType
 __all__ = ["STUDIES", "main"]
 
 STUDIES: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {"estimators": ("tools.simulation.estimators_table", "estimators.md")}
+    {
+        "coverage": ("tools.simulation.coverage", "uncertainty.md"),
+        "estimators": ("tools.simulation.estimators_table", "estimators.md"),
+    }
 )
 """Name to module and page below docs/."""
 
