@@ -52,7 +52,8 @@ class Cell:
 
     ``held`` says of every interval given whether it holds the truth of its estimand, and
     ``population`` how many name the population's score as that; ``plug_in`` and ``corrected``
-    are errors of the two scores, of the population's where the plan is another than the identity; ``cost`` is the time of the uncertainty over that of the score.
+    are errors of the two scores, of the population's where the plan is another than the
+    identity; ``cost`` is the time of the uncertainty over that of the score.
     """
 
     family: str
