@@ -12,6 +12,8 @@ from functools import partial
 from onnx_affscore.records import Signature
 from onnx_affscore.report.files import write
 from onnx_affscore.report.html import to_html
+from onnx_affscore.report.model_explorer import to_model_explorer
+from onnx_affscore.report.netron import to_netron
 from onnx_affscore.report.plot import save_plot, to_image
 from onnx_affscore.report.signature_json import dumps, load, loads, sites_to_dict, to_dict
 from onnx_affscore.report.table_csv import to_csv
@@ -52,4 +54,8 @@ FORMATS: Mapping[str, Format] = {
     "png": Format(".png", partial(to_image, suffix=".png"), "the plot, as pixels"),
     "svg": Format(".svg", partial(to_image, suffix=".svg"), "the plot, as vectors"),
     "pdf": Format(".pdf", partial(to_image, suffix=".pdf"), "the plot, for print"),
+    "netron": Format(".netron.json", to_netron, "scores in Netron: drop it onto the open model"),
+    "model-explorer": Format(
+        ".model-explorer.json", to_model_explorer, "colours in Model Explorer, as node data"
+    ),
 }
