@@ -37,7 +37,7 @@ class Options:
     than rounding.
 
     ``influence`` keeps what every sample contributes to every score; ``batches`` also scores
-    batches of so many rows, as the paper does.
+    batches of so many rows, as the paper does. ``details`` keeps figures for drawings of each site.
 
     ``sparsity``, which needs every element of every tensor, is counted on the ``first`` samples,
     on ``all``, or (``none``) only where features are whole tensors.
@@ -64,6 +64,7 @@ class Options:
     memory_limit: int | None = None
     influence: bool = False
     batches: int | None = None
+    details: bool = True
     operators: tuple[str, ...] = ()
     probes: tuple[str, ...] = ()
     composition: bool = False

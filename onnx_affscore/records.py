@@ -241,7 +241,7 @@ class SiteScore:
     ``scores`` holds numbers, null for each that cannot be given, and ``covariance``, the name of
     the estimate behind the headline ``affinity``; ``reasons`` says why a score is null.
     ``adequacy`` says whether the samples suffice; ``influence``, kept where it is asked for, what
-    every sample contributes to the score, (samples,).
+    every sample contributes to the score, (samples,). ``details`` are figures for drawings.
     """
 
     status: Status
@@ -255,6 +255,7 @@ class SiteScore:
     warnings: tuple[str, ...] = ()
     adequacy: Mapping[str, Any] = field(default_factory=dict)
     influence: FloatArray | None = field(default=None, compare=False, repr=False)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def none(cls, reason: str) -> "SiteScore":
@@ -288,6 +289,7 @@ class ScoredSite:
     transport: Mapping[str, Any]
     warnings: tuple[str, ...]
     adequacy: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, site: ActivationSite, score: SiteScore) -> "ScoredSite":
@@ -313,6 +315,7 @@ class ScoredSite:
             transport=score.transport,
             warnings=(*site.warnings, *score.warnings),
             adequacy=score.adequacy,
+            details=score.details,
         )
 
     @property

@@ -34,6 +34,7 @@ def score_sites(
         metrics=options.metrics,
         influence=options.influence,
         batches=options.batches,
+        drawn=options.details,
     )
 
     def score(site: ActivationSite) -> ScoredSite:

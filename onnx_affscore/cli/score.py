@@ -116,6 +116,12 @@ def _memory_limit(_ctx: click.Context, _parameter: click.Parameter, text: str | 
     metavar="N",
     help="Also score batches of N rows, and give their mean and standard deviation (paper: 512).",
 )
+@click.option(
+    "--details/--no-details",
+    default=True,
+    show_default=True,
+    help="Keep distributions, shape and spectrum of each site for the report.",
+)
 @click.option("--roles", metavar="A,B|all", help="Roles to score [default: hidden,gate,recurrent].")
 @ASKED
 @click.option("--include", metavar="REGEX", help="Score only sites whose name it matches.")

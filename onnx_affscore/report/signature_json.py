@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -29,16 +30,23 @@ __all__ = ["dumps", "load", "loads", "sites_to_dict", "to_dict"]
 _MAJOR, _MINOR = map(int, SCHEMA_VERSION.split("."))
 _NOT_FINITE = "not a finite number"
 _NOT_MEASURED = "not measured"
+# No text matches: a line end in it is written as \\n.
+_NUMBERS = re.compile(r"\[(?:\n *(?:-?[0-9][0-9.e+-]*|null),?)+\n *\]")
+
+
+def _in_one_line(numbers: re.Match[str]) -> str:
+    return re.sub(r"\s+", " ", numbers[0]).replace("[ ", "[").replace(" ]", "]")
 
 
 def dumps(signature: Signature | Mapping[str, Any]) -> str:
     """Write a signature, or a dictionary made by this module, as JSON text.
 
-    Floats keep full precision. Text is escaped to ASCII, so that no name in the file can steer
-    the terminal that shows it.
+    Floats keep full precision; a list of numbers takes one line. Text is escaped to ASCII, so
+    that no name in the file can steer the terminal that shows it.
     """
     document = to_dict(signature) if isinstance(signature, Signature) else signature
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+    text = json.dumps(document, indent=1, allow_nan=False)
+    return _NUMBERS.sub(_in_one_line, text) + "\n"
 
 
 def to_dict(signature: Signature) -> dict[str, Any]:
@@ -238,6 +246,7 @@ def _site(site: ScoredSite) -> dict[str, Any]:
             for name in ordered(site.adequacy, ADEQUACY if site.adequacy else ())
         },
         "warnings": list(site.warnings),
+        **({"details": _plain(site.details)} if site.details else {}),
     }
 
 

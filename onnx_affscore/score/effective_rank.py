@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from onnx_affscore.records import FloatArray, Reading, Status
+from onnx_affscore.records import Reading, Status
 from onnx_affscore.score.moments import Prepared
 
 __all__ = ["effective_rank"]
@@ -34,8 +34,7 @@ def _reading(sample: Prepared, index: int) -> Reading:
     side = (sample.x, sample.y)[index]
     if sample.n == 1:
         return Reading(None, Status.DEGENERATE, "one sample has no spread; wanted at least 2")
-    gram: FloatArray = (sample.kernels if sample.wide else sample.covariances)[index]
-    values = np.linalg.eigvalsh(gram)
+    values = sample.spectra[index]
     kept = values[values > sample.ranks[index].floor ** 2]
     if not kept.size:
         reason = f"the {side.name} is constant up to the rounding of its data"

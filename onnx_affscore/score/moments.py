@@ -209,6 +209,12 @@ class Prepared:
         return x, y
 
     @lazy
+    def spectra(self) -> tuple[FloatArray, FloatArray]:
+        """Eigenvalues of both covariances (ddof 0), ascending, in squared units, min(n, m)."""
+        x, y = (np.asarray(np.linalg.eigvalsh(gram), dtype=np.float64) for gram in self._grams)
+        return x, y
+
+    @lazy
     def cross_covariance(self) -> FloatArray:
         """Covariances of the m coordinates of X (rows) with those of Y (columns)."""
         x, y = self.coordinates

@@ -8,6 +8,7 @@ from onnx_affscore.errors import OptionError
 from onnx_affscore.records import PairedSample, Reading, SiteScore, Status
 from onnx_affscore.score.affinity import Affinity
 from onnx_affscore.score.batches import batch_scores
+from onnx_affscore.score.details import details
 from onnx_affscore.score.headline import AUTO, CORRECTED, Scored, scored
 from onnx_affscore.score.moments import Prepared
 from onnx_affscore.score.table import METRICS
@@ -25,6 +26,7 @@ def score_sample(
     metrics: Collection[str] | None = None,
     influence: bool = False,
     batches: int | None = None,
+    drawn: bool = True,
 ) -> SiteScore:
     """Measure one activation: the affinity score in every reported estimate, and the companions.
 
@@ -44,6 +46,8 @@ def score_sample(
         Keep the influence of every sample on the score.
     batches : int, optional
         Also score consecutive batches of so many rows, see :func:`batch_scores`.
+    drawn : bool
+        Give figures for drawings, see :func:`~onnx_affscore.score.details.details`.
 
     Returns
     -------
@@ -96,6 +100,7 @@ def score_sample(
         transport=_transport(headline),
         adequacy=_adequacy(prepared, found),
         influence=found.known.influence if influence else None,
+        details=details(prepared) if drawn else {},
         reasons=_reasons({"affinity": _reading(headline), **readings}),
         warnings=_warnings(prepared, found, readings),
     )

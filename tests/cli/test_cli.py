@@ -182,12 +182,13 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
         "--json": "s.json", "--csv": "s.csv", "--html": "s.html", "--plot": "s.png",
         "--histogram": "h.svg", "--output-dir": "all", "--sparsity": "none",
         "--memory-limit": "20kB", "--operators": "residual", "--probe": "x:x",
-        "--composition-from": "matmul_2",
+        "--composition-from": "matmul_2", "--batches": 10, "--influence": "i.npz",
     }  # fmt: skip
     flags = ["--no-verify", "--strict", "--quiet", "--no-progress", "--debug", "--composition"]
+    flags += ["--no-details"]
     known = {o for p in score.command.params for o in (*p.opts, *p.secondary_opts)}
     untried = known - {*options, *flags, "model"}
-    assert untried == {"--verify", "--custom-op-library", "--cluster"}
+    assert untried == {"--verify", "--custom-op-library", "--cluster", "--details"}
     result = cli("score", "model.onnx", *(x for pair in options.items() for x in pair), *flags)
     assert result == Result(0, "", "")
     written = (

@@ -233,3 +233,22 @@ def test_the_listing_of_sites_holds_model_sites_and_skipped(
 
 def test_a_model_without_activations_has_a_listing(signature: Signature) -> None:
     assert sites_to_dict(signature.model, [])["sites"] == []
+
+
+def test_details_are_kept_and_a_list_of_numbers_takes_one_line(signature: Signature) -> None:
+    drawn = {"before": {"low": -1.5e-7, "high": 2.0, "counts": [3, 0, 12], "outside": 0}}
+    named = replace(signature.sites[0], details=drawn, nodes=("[\n1,\n2\n]", "3"))
+    text = dumps(replace(signature, sites=(named, *signature.sites[1:])))
+    assert '"counts": [3, 0, 12],\n' in text
+    again = loads(text)
+    assert again.sites[0].details == drawn
+    assert again.sites[0].nodes == named.nodes
+    assert again.sites[1].details == {}  # as in a file that was written without
+    assert '"details"' not in dumps(signature)
+
+
+def test_details_of_another_form_are_refused(signature: Signature) -> None:
+    wrong = {"before": {"low": 0.0, "high": 1.0, "counts": ["many"], "outside": 0}}
+    site = replace(signature.sites[0], details=wrong)
+    with pytest.raises(DataError, match=r"details\.before\.counts\[0\]"):
+        loads(dumps(replace(signature, sites=(site,))))
