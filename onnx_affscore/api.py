@@ -6,6 +6,7 @@ from typing import Any
 
 from onnx_affscore.asked import Asked, parse_operators
 from onnx_affscore.data.source import Data
+from onnx_affscore.graph.annotate import Annotated, annotate
 from onnx_affscore.graph.hints import input_hints
 from onnx_affscore.graph.model import load, save
 from onnx_affscore.graph.prepare import find_activations
@@ -15,7 +16,7 @@ from onnx_affscore.options import Options
 from onnx_affscore.records import ActivationSite, FloatArray, Signature, Skipped
 from onnx_affscore.selection import Selection, parse_roles
 
-__all__ = ["instrumented", "signature", "sites"]
+__all__ = ["annotated", "instrumented", "signature", "sites"]
 
 
 def signature(
@@ -136,3 +137,19 @@ def instrumented(
     for (tensor, _quantity), tap in tapped.taps.items():
         names[tensor] = (*names.get(tensor, ()), *tap.fetches)
     return names
+
+
+def annotated(
+    model: str | Path, signature: Signature, output: str | Path, *, force: bool = False
+) -> Annotated:
+    """Write a copy of the model whose nodes have the scores of ``signature`` in their metadata.
+
+    The keys are those of :mod:`onnx_affscore.graph.annotate`; weights, inputs, outputs, opset and
+    IR version stay. Where the weights lie in external files the copy must be written beside them.
+    Raises :class:`~onnx_affscore.errors.ModelError` where the signature is of another file,
+    unless ``force`` is given.
+    """
+    loaded = load(model)
+    done = annotate(loaded, signature, force=force)
+    save(done.proto, output, like=loaded)
+    return done

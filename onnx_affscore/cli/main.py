@@ -17,6 +17,7 @@ _COMMANDS = {
     "sites": "onnx_affscore.cli.sites",
     "instrument": "onnx_affscore.cli.instrument",
     "compare": "onnx_affscore.cli.compare",
+    "annotate": "onnx_affscore.cli.annotate",
     "paper": "onnx_affscore.cli.paper",
     "demo": "onnx_affscore.cli.demo",
     "doctor": "onnx_affscore.cli.doctor",

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from onnx_affscore.records import ScoredSite, Signature
+from onnx_affscore.records import Role, ScoredSite, Signature
 
 __all__ = ["to_netron"]
 
@@ -46,8 +46,12 @@ def to_netron(signature: Signature) -> str:
 
 
 def _places(site: ScoredSite) -> list[tuple[str, str]]:
-    """Where a site is; of a name Netron compares the first line."""
-    nodes = [("node", name) for name in dict.fromkeys(site.nodes)]
+    """Where a site is; a probe, which may span the network, at its last node.
+
+    Of a name Netron compares the first line.
+    """
+    names = site.nodes[-1:] if site.role == Role.PROBE else site.nodes
+    nodes = [("node", name) for name in dict.fromkeys(names)]
     places = [*nodes, ("value", site.output)]
     return [(kind, name.partition("\n")[0]) for kind, name in places if name]
 
