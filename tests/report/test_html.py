@@ -118,6 +118,15 @@ def test_every_score_has_its_interval_or_a_verdict_with_its_reason(
     assert "<dt>with an interval</dt><dd>20 of 27</dd>" in text
 
 
+def test_a_reason_is_text_and_never_markup(signature: Signature) -> None:
+    site = signature.sites[22]
+    judged = {**site.adequacy, "reason": '"><script>', "verdict": "<b>\x1b"}
+    page = to_html(replace(signature, sites=(replace(site, adequacy=judged),)))
+    assert Page(page).open == []
+    assert not {"script", "b"} & set(Page(page).tags)
+    assert "\x1b" not in page
+
+
 def test_marks_tell_their_interval_or_verdict(signature: Signature) -> None:
     drawing = signature_svg(signature)
     assert "affinity 0.5500, 95 % interval 0.5400 to 0.5600</title>" in drawing

@@ -53,7 +53,11 @@ def test_no_line_is_wider_than_the_terminal(
         replace(site, name=name, activation=activation, reason=reason, samples=n, features=d)
         for site in signature.sites[3:5]
     ]
-    sites[0] = replace(sites[0], rank={"input": d, "output": n}, warnings=(reason,))
+    judged = {"verdict": activation, "reason": reason}
+    rank = {"input": d, "output": n}
+    ends = dict.fromkeys(("affinity_low", "affinity_high"))
+    scores = {**sites[0].scores, **ends}
+    sites[0] = replace(sites[0], rank=rank, scores=scores, adequacy=judged, warnings=(reason,))
     model = replace(signature.model, path=name)
     assert_tidy(to_text(replace(signature, model=model, sites=tuple(sites), warnings=(name,))))
 
