@@ -15,7 +15,14 @@ _RUNTIMES = (
     "onnxruntime-qnn", "onnxruntime-silicon",
 )  # fmt: skip
 _NEEDED = ("onnx", "numpy", "scipy", "click", "ml_dtypes")
-_EXTRAS = {"matplotlib": "plot", "pandas": "pandas"}
+# The distribution that each extra is about.
+_EXTRAS = {
+    "matplotlib": "plot",
+    "pandas": "pandas",
+    "distributed": "cluster",
+    "Pillow": "images",
+    "mlflow-skinny": "mlflow",
+}
 
 
 @final
