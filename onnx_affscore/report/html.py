@@ -1,193 +1,99 @@
-"""One self-contained page for a person: summary, drawing, table, notes, provenance.
+"""One self-contained page for a person: summary, drawing, table, details, notes, provenance.
 
-No script, nothing loaded from elsewhere; ``page.html`` is the template.
+Nothing is loaded from elsewhere. Without its script the page is whole, with drawings that stand
+still; ``page/`` holds template, style and script.
 """
 
-from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib.resources import files
-from string import Template
+from collections.abc import Iterator, Sequence
 
-from onnx_affscore.records import Role, Signature
-from onnx_affscore.report.html_tables import (
-    adequacy_table,
-    legend_mark,
-    place_table,
-    safe,
-    site_table,
-)
-from onnx_affscore.report.marks import KINS, is_filled
-from onnx_affscore.report.names import spans
-from onnx_affscore.report.notes import (
-    Note,
-    count,
-    interval_notes,
-    intervals,
-    lacking,
-    missing_scores,
-    model_name,
-    model_warnings,
-    number,
-    role_counts,
-    skipped_groups,
-    unscored,
-    verdict,
-)
-from onnx_affscore.report.svg import ring, signature_svg
+from onnx_affscore.comparison import Comparison
+from onnx_affscore.records import Signature
+from onnx_affscore.report import html_assets, html_sections
+from onnx_affscore.report.html_comparison import differences, statistics_table
+from onnx_affscore.report.html_data import page_data
+from onnx_affscore.report.html_tables import place_table, safe, site_table
+from onnx_affscore.report.notes import count, model_name
+from onnx_affscore.report.svg import signature_svg
 
-__all__ = ["to_html"]
+__all__ = ["several_to_html", "to_html"]
 
-_CROSS = (
-    '<svg viewBox="-8 -8 16 16" aria-hidden="true"><path class="cross" d="M-5 -5L5 5M5 -5L-5 5"/>'
-    "</svg>"
-)
-
-
-@cache
-def _page() -> Template:
-    return Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
+Members = Sequence[tuple[str, Signature]]
 
 
 def to_html(signature: Signature) -> str:
     """Render a signature as one HTML page."""
-    kins = {name: f"--{name}" for name in KINS}
-    return _page().substitute(
-        title=f"Non-linearity signature of {safe(model_name(signature))}",
-        subtitle=_subtitle(signature),
-        light="\n".join(f"  {kins[name]}: {kin.light};" for name, kin in KINS.items()),
-        dark="\n".join(f"    {kins[name]}: {kin.dark};" for name, kin in KINS.items()),
-        kins="\n".join(f".k-{name} {{ color: var({kins[name]}); }}" for name in KINS),
-        alerts="\n".join(_alerts(signature)),
-        tiles="\n".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in _tiles(signature)),
-        legend="\n".join(f"<li>{entry}</li>" for entry in _legend(signature)),
-        plot=signature_svg(signature),
-        sites=site_table(signature.sites),
-        judged=_judged(signature),
-        places=place_table(signature.sites),
-        notes="\n".join(_notes(signature)),
-        facts="\n".join(f"<dt>{k}</dt><dd>{v}</dd>" for k, v in _facts(signature)),
+    name = model_name(signature)
+    tiles = "\n".join(
+        f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in html_sections.tiles(signature)
+    )
+    return _rendered(
+        [(name, signature)],
+        title=f"Non-linearity signature of {safe(name)}",
+        subtitle=html_sections.subtitle(signature),
+        summary=f'<dl class="tiles">\n{tiles}\n</dl>',
     )
 
 
-def _subtitle(signature: Signature) -> str:
-    roles = role_counts(site.role for site in signature.sites)
-    found = f"{count(len(signature.sites), 'activation')} found"
-    data = f"{count(signature.data['samples'], 'sample')} of {safe(signature.data['source'])}"
-    return f"{found}{f' ({roles})' if roles else ''}, measured on {data}"
+def several_to_html(members: Members, comparison: Comparison | None = None) -> str:
+    """Render labelled signatures as one page, overlaid, with the differences of a comparison."""
+    names = ", ".join(safe(label) for label, _ in members)
+    return _rendered(
+        members,
+        title=f"{count(len(members), 'non-linearity signature')} compared",
+        subtitle=names,
+        summary=statistics_table(members),
+        compared="" if comparison is None else "\n".join(differences(comparison)),
+    )
 
 
-def _alerts(signature: Signature) -> Iterator[str]:
-    if signature.data["synthetic"]:
-        yield (
-            '<p class="alert"><strong>The input was made up.</strong> These scores describe the '
-            "model on synthetic input, not on the data it was trained for.</p>"
-        )
-    if not signature.summary["scored"]:
-        yield (
-            '<p class="alert"><strong>No activation got a score.</strong> '
-            "The reasons are below.</p>"
-        )
+def _rendered(
+    members: Members, *, title: str, subtitle: str, summary: str, compared: str = ""
+) -> str:
+    several = len(members) > 1
+    return html_assets.page().substitute(
+        digest=html_assets.script_digest(),
+        style=html_assets.style(),
+        script=html_assets.script(),
+        data=page_data(members),
+        title=title,
+        subtitle=subtitle,
+        alerts="\n".join(_alerts(members)),
+        summary=summary,
+        drawings="\n".join(_drawing(label, signature, several) for label, signature in members),
+        compared=compared,
+        sites=site_table([(label, signature.sites) for label, signature in members]),
+        members="\n".join(_member(label, signature, several) for label, signature in members),
+    )
 
 
-def _tiles(signature: Signature) -> Iterator[tuple[str, str]]:
-    summary = signature.summary
-    yield "mean affinity", number(summary["mean"])
-    for name in ("median", "min", "max", "std"):
-        yield name, number(summary[name])
-    yield "scored", f"{summary['scored']} of {summary['sites']}"
-    counted = intervals(signature)
-    if counted:
-        yield "with an interval", f"{counted[0][1]} of {sum(many for _, many in counted)}"
+def _alerts(members: Members) -> Iterator[str]:
+    for label, signature in members:
+        which = f"{safe(label)}: " if len(members) > 1 else ""
+        for alert in html_sections.alerts(signature):
+            yield f'<p class="alert">{which}{alert}</p>'
 
 
-def _legend(signature: Signature) -> Iterator[str]:
-    scored = [site for site in signature.sites if site.affinity is not None]
-    found = [site.activation for site in scored]
-    for activation in dict.fromkeys(found):
-        filled = any(is_filled(site) for site in scored if site.activation == activation)
-        many = found.count(activation)
-        yield f"{legend_mark(activation, filled=filled)}{safe(activation)} ({many})"
-    hollow = dict.fromkeys(site.role for site in scored if not is_filled(site))
-    if hollow:
-        known = [str(role) for role in Role if role in hollow]
-        yield f"{legend_mark('Custom', filled=False)}hollow: {' or '.join(known)}"
-    if len(scored) < len(signature.sites):
-        yield f"{_CROSS}no score"
-    if any(site.scores.get("affinity_low") is not None for site in scored):
-        yield "vertical line: 95 % interval, often within the mark"
-    if any(map(lacking, scored)):
-        yield f'<svg viewBox="-8 -8 16 16" aria-hidden="true">{ring(radius=6.5)}</svg>no interval'
-
-
-def _notes(signature: Signature) -> Iterator[str]:
-    yield from _section("Activations without a score", unscored(signature))
-    yield from _section("Intervals", interval_notes(signature))
-    yield from _section("Warnings", model_warnings(signature))
-    groups = skipped_groups(signature.skipped)
-    if groups:
-        yield "<h2>Look-alikes, skipped</h2>\n<ul>"
-        for (op_type, reason), names in groups.items():
-            listed = ", ".join(f"<code>{safe(name)}</code>" for name in names)
-            yield f"<li>{safe(op_type)}: {safe(reason)}<br>{listed}</li>"
-        yield "</ul>"
-    missing = missing_scores(signature)
-    if missing:
-        yield "<details>\n<summary>Numbers that could not be given</summary>"
-        yield from _list(missing)
-        yield "</details>"
-
-
-def _section(title: str, notes: list[Note]) -> Iterator[str]:
-    if notes:
-        yield f"<h2>{title}</h2>"
-        yield from _list(notes)
-
-
-def _list(notes: list[Note]) -> Iterator[str]:
-    yield "<ul>"
-    for note in notes:
-        head = f"<strong>{safe(note.heading)}</strong>: " if note.heading else ""
-        one = "site" if len(note.sites) == 1 else "sites"
-        where = f" ({one} {spans(note.sites)})" if note.sites else ""
-        yield f"<li>{head}{safe(note.text)}{where}</li>"
-    yield "</ul>"
-
-
-def _judged(signature: Signature) -> str:
-    found = adequacy_table(signature.sites)
-    if not found:
-        return ""
+def _drawing(label: str, signature: Signature, several: bool) -> str:
+    entries = "\n".join(f"<li>{entry}</li>" for entry in html_sections.legend(signature))
+    named = f"<figcaption>{safe(label)}</figcaption>\n" if several else ""
     return (
-        "<details>\n<summary>How well the samples know each score</summary>\n"
-        '<div class="scroll" tabindex="0" role="region" aria-label="Adequacy">\n'
-        f"{found}\n</div>\n</details>"
+        f'<figure>\n{named}<ul class="legend">\n{entries}\n</ul>\n'
+        '<div class="scroll" tabindex="0" role="region" aria-label="Plot">\n'
+        f"{signature_svg(signature)}\n</div>\n</figure>"
     )
 
 
-def _facts(signature: Signature) -> Iterator[tuple[str, str]]:
-    model, data, run = signature.model, signature.data, signature.run
-    yield "model", safe(model.path)
-    yield "model SHA-256", f"<code>{safe(model.sha256)}</code>"
-    yield "producer", safe(model.producer) or "–"
-    yield "operator sets", safe(", ".join(f"{k or 'ai.onnx'} {v}" for k, v in model.opset.items()))
-    yield "IR version", str(model.ir_version)
-    yield "size", f"{count(model.nodes, 'node')}, {count(model.parameters, 'parameter')}"
-    yield "data", f"{safe(data['source'])}{' (synthetic)' if data['synthetic'] else ''}"
-    yield "samples", safe(data["samples"])
-    if data.get("notes"):
-        yield "notes on the data", safe("; ".join(data["notes"]))
-    yield "data SHA-256", f"<code>{safe(data['sha256'] or '–')}</code>"
-    yield "device", f"{safe(run['device'])} ({safe(', '.join(run['providers']))})"
-    for key in ("batch_size", "seed", "pool", "covariance"):
-        yield key.replace("_", " "), safe("–" if run[key] is None else run[key])
-    yield "outputs verified", "yes" if run["outputs_verified"] else "no"
-    yield "seconds", safe(_listed(run["seconds"]))
-    yield "versions", safe(_listed(run["versions"]))
-    yield "result", safe(", ".join(f"{many} {what}" for what, many in verdict(signature)))
-    yield "schema version", safe(signature.schema_version)
-    yield "method version", safe(signature.method_version)
-
-
-def _listed(values: Mapping[str, object]) -> str:
-    shown = {k: f"{v:.2f}" if isinstance(v, float) else v for k, v in values.items()}
-    return ", ".join(f"{key} {value}" for key, value in shown.items())
+def _member(label: str, signature: Signature, several: bool) -> str:
+    """Everything that is told of one signature below the scores."""
+    facts = "\n".join(f"<dt>{k}</dt><dd>{v}</dd>" for k, v in html_sections.facts(signature))
+    parts = [
+        *html_sections.notes(signature),
+        html_sections.judged(signature),
+        "<details>\n<summary>Where the activations are in the graph, and how they were solved"
+        '</summary>\n<div class="scroll" tabindex="0" role="region" aria-label="Places">',
+        place_table(signature.sites),
+        "</div>\n</details>",
+        f'<h2>Provenance</h2>\n<dl class="facts">\n{facts}\n</dl>',
+    ]
+    body = "\n".join(parts)
+    return f"<details>\n<summary>{safe(label)}</summary>\n{body}\n</details>" if several else body

@@ -6,30 +6,22 @@ from typing import Any
 
 from onnx_affscore.records import ScoredSite, Status
 from onnx_affscore.report.columns import ADEQUACY, ordered, score_names
+from onnx_affscore.report.html_labels import LABELS
 from onnx_affscore.report.marks import is_filled
 from onnx_affscore.report.names import printable
 from onnx_affscore.report.notes import activation_label, adequacy, lacking
 from onnx_affscore.report.svg import marker
 
-__all__ = ["adequacy_table", "legend_mark", "place_table", "safe", "site_table", "table"]
+__all__ = [
+    "adequacy_table",
+    "legend_mark",
+    "number_cell",
+    "place_table",
+    "safe",
+    "site_table",
+    "table",
+]
 
-_LABELS: Mapping[str, str] = {
-    "affinity": "affinity",
-    "affinity_low": "95 % interval",
-    "affinity_empirical": "empirical",
-    "affinity_ledoit_wolf": "Ledoit-Wolf",
-    "affinity_std": "std. error",
-    "affinity_corrected": "corrected",
-    "cka": "CKA",
-    "r2": "R²",
-    "norm_diff": "‖X − Y‖",
-    "r2_heldout": "R² held out",
-    "linearity_residual": "linearity of Y − X",
-    "cka_unbiased": "CKA unbiased",
-    "cka_rbf": "CKA RBF",
-    "dead_share": "dead",
-    "saturated_share": "saturated",
-}
 # What is said of n in words; the reason stands below the verdict.
 _WORDS: Mapping[str, str] = {
     "verdict": "verdict on n",
@@ -63,11 +55,14 @@ def table(caption: str, header: Sequence[str], rows: Iterable[str], *, left: int
     )
 
 
-def site_table(sites: Sequence[ScoredSite]) -> str:
+def site_table(members: Sequence[tuple[str, Sequence[ScoredSite]]]) -> str:
     """Render all scores of all sites; a score that no site has gets no column.
 
-    The two ends of the interval share a column, with the verdict where there is none.
+    The two ends of the interval share a column, with the verdict where there is none. Of several
+    signatures the second column is the label.
     """
+    sites = [site for _, own in members for site in own]
+    labels = [label for label, own in members for _ in own]
     known = any(adequacy(site) or site.scores.get("affinity_low") is not None for site in sites)
     first = ["affinity", "affinity_low"] if known else ["affinity"]
     names = [
@@ -76,21 +71,24 @@ def site_table(sites: Sequence[ScoredSite]) -> str:
         if name not in ("affinity", "affinity_low", "affinity_high")
         and any(site.scores.get(name) is not None for site in sites)
     ]
-    titles = {name: _LABELS.get(name, safe(name.replace("_", " "))) for name in (*first, *names)}
-    header = ["#", "name", "activation", "role", *(titles[name] for name in first)]
+    titles = {name: LABELS.get(name, safe(name.replace("_", " "))) for name in (*first, *names)}
+    several = len(members) > 1
+    header = ["#", *(["signature"] if several else []), "name", "activation", "role"]
+    header += [titles[name] for name in first]
     header += ["n", "d", "rank in", "rank out", *(titles[name] for name in names)]
     rows = (
         f'<td class="num">{site.index}</td>'
-        f'<th scope="row" class="name mono">{safe(site.name)}</th>'
+        + (f"<td>{safe(label)}</td>" if several else "")
+        + f'<th scope="row" class="name mono">{safe(site.name)}</th>'
         f"<td>{legend_mark(site.activation, filled=is_filled(site))}"
         f"{safe(activation_label(site))}</td><td>{safe(site.role)}</td>"
         + "".join(_score(site, name) for name in first)
-        + f"{_number(site.samples)}{_number(site.features)}"
-        f"{_number(site.rank.get('input'))}{_number(site.rank.get('output'))}"
+        + f"{number_cell(site.samples)}{number_cell(site.features)}"
+        f"{number_cell(site.rank.get('input'))}{number_cell(site.rank.get('output'))}"
         + "".join(_score(site, name) for name in names)
-        for site in sites
+        for label, site in zip(labels, sites, strict=True)
     )
-    return table("In execution order.", header, rows, left=4)
+    return table("Scores of every activation.", header, rows, left=4 + several)
 
 
 def place_table(sites: Sequence[ScoredSite]) -> str:
@@ -99,13 +97,13 @@ def place_table(sites: Sequence[ScoredSite]) -> str:
     header += ["solver", "certificate", "paired", "lower", "upper"]
     rows = (
         f'<td class="num">{site.index}</td><td class="mono">{safe(site.scope) or _MISSING}</td>'
-        f"{_number(site.feature_axis)}"
+        f"{number_cell(site.feature_axis)}"
         f'<td class="name mono">{safe(site.input)}</td>'
         f'<td class="name mono">{safe(site.output)}</td>'
         f'<td class="name mono">{safe(" ".join(site.nodes))}</td>'
-        f"{_number(site.rank.get('noise_floor'))}"
+        f"{number_cell(site.rank.get('noise_floor'))}"
         + "".join(
-            _number(site.transport.get(name))
+            number_cell(site.transport.get(name))
             for name in ("solver", "certificate", "paired", "lower", "upper")
         )
         for site in sites
@@ -118,7 +116,7 @@ def _score(site: ScoredSite, name: str) -> str:
     if name == "affinity_low":
         return _interval(site)
     if name != "affinity":
-        return _number(value, digits=4)
+        return number_cell(value, digits=4)
     if site.status != Status.OK or not isinstance(value, float):
         return f'<td class="num none">{safe(site.status)}</td>'
     share = min(max(value, 0.0), 1.0)
@@ -132,7 +130,7 @@ def _interval(site: ScoredSite) -> str:
         return f'<td class="num">{" – ".join(numbers)}</td>'
     judged = lacking(site)
     if judged is None:
-        return _number(None)
+        return number_cell(None)
     reason = safe(site.adequacy.get("reason") or judged)
     return f'<td class="num"><span class="verdict" title="{reason}">{safe(judged)}</span></td>'
 
@@ -150,7 +148,7 @@ def adequacy_table(sites: Sequence[ScoredSite]) -> str:
         f'<td class="num">{site.index}</td>'
         f'<th scope="row" class="name mono">{safe(site.name)}</th>'
         + "".join(f"<td>{_words(site, name)}</td>" for name in _WORDS)
-        + "".join(_number(site.adequacy.get(name)) for name in numbers)
+        + "".join(number_cell(site.adequacy.get(name)) for name in numbers)
         for site in judged
     )
     caption = (
@@ -166,7 +164,8 @@ def _words(site: ScoredSite, name: str) -> str:
     return f"{told}<br><small>{safe(reason)}</small>" if reason else told
 
 
-def _number(value: Any, *, digits: int | None = None) -> str:
+def number_cell(value: Any, *, digits: int | None = None) -> str:
+    """Render a cell with a number, or a dash."""
     if value is None:
         shown = _MISSING
     elif isinstance(value, bool):

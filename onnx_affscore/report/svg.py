@@ -10,7 +10,7 @@ from onnx_affscore.report.marks import is_filled, mark
 from onnx_affscore.report.names import printable
 from onnx_affscore.report.notes import activation_label, lacking, number
 
-__all__ = ["marker", "ring", "signature_svg"]
+__all__ = ["SHAPES", "marker", "ring", "signature_svg"]
 
 WIDTH, HEIGHT = 960, 400
 LEFT, RIGHT, TOP, BOTTOM = 58, 78, 14, 66
@@ -65,7 +65,7 @@ def marker(activation: str, *, filled: bool, at: Point = (0.0, 0.0), radius: flo
     if look.shape == "o":
         return f'<circle {style} cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius:.1f}"/>'
     corners = " ".join(
-        f"{at[0] + radius * x:.1f},{at[1] - radius * y:.1f}" for x, y in _SHAPES[look.shape]
+        f"{at[0] + radius * x:.1f},{at[1] - radius * y:.1f}" for x, y in SHAPES[look.shape]
     )
     return f'<polygon {style} points="{corners}"/>'
 
@@ -189,7 +189,7 @@ def _triangle(turn: float) -> list[Point]:
     return _ring(3, turn=turn, radius=1.15)
 
 
-_SHAPES: Mapping[str, Sequence[Point]] = {
+SHAPES: Mapping[str, Sequence[Point]] = {
     "s": _ring(4, turn=math.pi / 4, radius=1.2),
     "D": _ring(4, radius=1.2),
     "^": _triangle(0.0),

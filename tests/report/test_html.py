@@ -1,6 +1,9 @@
 """The HTML page: whole, harmless, and on its own."""
 
+import re
+from base64 import b64encode
 from dataclasses import replace
+from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
@@ -9,7 +12,8 @@ from onnx_affscore.records import Signature
 from onnx_affscore.report.html import to_html
 from onnx_affscore.report.svg import signature_svg
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "input"}
+OWN_SCRIPTS = ["data", None]  # the ids of the data and of the page's own script
 
 
 class Page(HTMLParser):
@@ -42,6 +46,15 @@ class Page(HTMLParser):
         self.text += data
 
 
+def markup(page: str) -> str:
+    """What a browser shows without running the script."""
+    return page.partition("<script")[0]
+
+
+def scripts(page: Page) -> int:
+    return page.tags.count("script")
+
+
 @pytest.fixture(scope="module")
 def text(signature: Signature) -> str:
     return to_html(signature)
@@ -53,25 +66,35 @@ def test_every_element_is_closed(text: str) -> None:
 
 def test_names_are_text_and_never_markup(text: str) -> None:
     page = Page(text)
-    assert "script" not in page.tags
+    assert scripts(page) == len(OWN_SCRIPTS)
     assert "<script>alert(1)</script>" in page.text
     assert "\x1b" not in text
     assert "\u202e" not in text
 
 
-def test_the_page_loads_nothing_and_runs_nothing(text: str) -> None:
+def test_the_page_loads_nothing_and_runs_its_own_script_alone(text: str) -> None:
     assert "http://" not in text
     assert "https://" not in text
     names = {name for name, _ in Page(text).attributes}
     assert not names & {"src", "href", "onload", "onclick", "srcset"}
     assert "default-src 'none'" in text
+    (digest,) = re.findall(r"script-src '(sha256-[^']+)'", text)
+    own = text.rpartition("<script>")[2].partition("</script>")[0]
+    assert digest == f"sha256-{b64encode(sha256(own.encode()).digest()).decode()}"
+
+
+def test_the_page_is_below_two_megabytes_with_two_hundred_sites(signature: Signature) -> None:
+    sites = tuple(replace(signature.sites[i % 32], index=i) for i in range(200))
+    page = to_html(replace(signature, sites=sites))
+    assert len(page.encode()) < 2e6
+    assert len(to_html(replace(signature, sites=())).encode()) < 120_000  # what is no data
 
 
 def test_the_page_holds_every_site_and_every_mark(text: str, signature: Signature) -> None:
     page = Page(text)
     scored = len(signature.values)
     assert page.tags.count("title") == 1 + len(signature.sites)
-    assert text.count('class="cross"') == 1 + len(signature.sites) - scored
+    assert markup(text).count('class="cross"') == 1 + len(signature.sites) - scored
     for site in signature.sites:
         if site.affinity is not None:
             assert f">{site.affinity:.4f}</td>" in text
@@ -123,7 +146,8 @@ def test_a_reason_is_text_and_never_markup(signature: Signature) -> None:
     judged = {**site.adequacy, "reason": '"><script>', "verdict": "<b>\x1b"}
     page = to_html(replace(signature, sites=(replace(site, adequacy=judged),)))
     assert Page(page).open == []
-    assert not {"script", "b"} & set(Page(page).tags)
+    assert "b" not in Page(page).tags
+    assert scripts(Page(page)) == len(OWN_SCRIPTS)
     assert "\x1b" not in page
 
 
@@ -138,7 +162,7 @@ def test_a_file_that_judges_no_n_has_no_columns_for_it(signature: Signature) -> 
     ends = dict.fromkeys(("affinity_low", "affinity_high"))
     site = signature.sites[0]
     silent = replace(site, scores={**site.scores, **ends}, adequacy={})
-    page = to_html(replace(signature, sites=(silent,)))
+    page = markup(to_html(replace(signature, sites=(silent,))))
     assert "95 % interval" not in page
     assert "verdict on n" not in page
     assert "with an interval" not in page
