@@ -90,7 +90,7 @@ def _memory_limit(_ctx: click.Context, _parameter: click.Parameter, text: str | 
     ),
     default="auto",
     show_default=True,
-    help="Estimate behind the headline score; auto: corrected where the pairing and n allow it, else empirical, or ledoit-wolf below 10 samples a direction.",
+    help="Estimate behind the headline score; auto: corrected where the pairing allows it and n is at least 5 per direction, else empirical, or ledoit-wolf below 10 per direction.",
 )
 @click.option(
     "--metrics",

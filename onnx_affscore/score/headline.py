@@ -38,9 +38,9 @@ class Scored:
 def scored(sample: Prepared, *, covariance: str = AUTO) -> Scored:
     """Score an activation in every reported estimate, and choose the headline.
 
-    ``auto`` is ``corrected`` where the verdict is adequate and the plan the identity, else
-    ``empirical`` from 10 samples per direction on, else ``ledoit-wolf``. (Adequate verdicts are
-    given from 10 samples per direction on only.)
+    ``auto`` is ``corrected`` where the plan is the identity and there are at least 5 samples per
+    direction, unless a few of them decide; else ``empirical`` from 10 samples per direction on;
+    else ``ledoit-wolf``.
     """
     _check(covariance)
     wanted = dict.fromkeys(("empirical", "ledoit-wolf", covariance))
@@ -76,7 +76,7 @@ def _check(covariance: str) -> None:
 
 def _automatic(sample: Prepared, known: Uncertainty) -> str:
     """What ``auto`` stands for."""
-    if known.verdict is Verdict.ADEQUATE and known.plan is Plan.IDENTITY:
+    if known.plan is Plan.IDENTITY and known.verdict is not Verdict.FEW_DECIDE:
         return CORRECTED
     few = known.samples_per_direction is not None and known.samples_per_direction < AMPLE
     return "ledoit-wolf" if few and not sample.constant else "empirical"

@@ -73,14 +73,16 @@ def test_a_site_records_every_score_of_the_contract() -> None:
         assert value is None or type(value) is (str if key == "covariance" else float), key
 
 
-def test_auto_is_empirical_with_ten_samples_per_direction() -> None:
+def test_auto_depends_on_samples_per_direction() -> None:
     x = normal(50, 5)
-    assert scored(x, np.tanh(x)).scores["covariance"] == "empirical"
-    found = scored(x[:49], np.tanh(x[:49]))
+    assert scored(x[:25], np.tanh(x[:25])).scores["covariance"] == "corrected"
+    found = scored(x[:24], np.tanh(x[:24]))
     assert found.scores["covariance"] == "ledoit-wolf"
     assert found.scores["affinity"] == found.scores["affinity_ledoit_wolf"]
+    assert scored(x, x**2).scores["covariance"] == "empirical"  # a plan that moves
+    assert scored(x[:49], x[:49] ** 2).scores["covariance"] == "ledoit-wolf"
     low_rank = normal(50, 5) @ normal(5, 40)
-    assert scored(low_rank, low_rank).scores["covariance"] == "empirical"
+    assert scored(low_rank, low_rank).scores["covariance"] == "corrected"
 
 
 def test_auto_is_corrected_where_an_interval_is_given() -> None:

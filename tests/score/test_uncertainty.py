@@ -163,8 +163,11 @@ def test_automatic_is_empirical_where_the_plan_moves_and_shrunk_where_samples_ar
     x = normal(300, 6)
     moved = Prepared(paired(x, np.abs(x)))
     assert scored(moved).headline.covariance == headline(moved).covariance == "empirical"
-    few = Prepared(paired(x[:40], relu(x[:40])))
+    few = Prepared(paired(x[:29], relu(x[:29])))
     assert scored(few).headline.covariance == headline(few).covariance == "ledoit-wolf"
+    more = Prepared(paired(x[:30], relu(x[:30])))
+    assert scored(more).headline.covariance == headline(more).covariance == CORRECTED
+    assert scored(more).known.low is None
 
 
 def test_what_cannot_be_corrected_has_its_reason() -> None:
