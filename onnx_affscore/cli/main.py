@@ -18,6 +18,7 @@ _COMMANDS = {
     "instrument": "onnx_affscore.cli.instrument",
     "compare": "onnx_affscore.cli.compare",
     "annotate": "onnx_affscore.cli.annotate",
+    "report": "onnx_affscore.cli.report",
     "paper": "onnx_affscore.cli.paper",
     "demo": "onnx_affscore.cli.demo",
     "doctor": "onnx_affscore.cli.doctor",

@@ -12,6 +12,7 @@ from functools import partial
 from onnx_affscore.records import Signature
 from onnx_affscore.report.files import write
 from onnx_affscore.report.html import to_html
+from onnx_affscore.report.markdown import to_markdown
 from onnx_affscore.report.model_explorer import to_model_explorer
 from onnx_affscore.report.netron import to_netron
 from onnx_affscore.report.plot import save_plot, to_image
@@ -50,7 +51,8 @@ FORMATS: Mapping[str, Format] = {
     "json": Format(".json", dumps, "everything, for programs; can be read back"),
     "csv": Format(".csv", to_csv, "one row per activation, for spreadsheets"),
     "text": Format(".txt", to_text, "the table of the terminal"),
-    "html": Format(".html", to_html, "a self-contained page with plot and table"),
+    "html": Format(".html", to_html, "a self-contained page: plot, table, details"),
+    "markdown": Format(".md", to_markdown, "figures, notes and table, for a pull request"),
     "png": Format(".png", partial(to_image, suffix=".png"), "the plot, as pixels"),
     "svg": Format(".svg", partial(to_image, suffix=".svg"), "the plot, as vectors"),
     "pdf": Format(".pdf", partial(to_image, suffix=".pdf"), "the plot, for print"),

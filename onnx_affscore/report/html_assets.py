@@ -13,7 +13,15 @@ __all__ = ["SERIES", "UPLOT", "page", "script", "script_digest", "style"]
 
 UPLOT = "1.6.32"
 # The files of the script, in the order in which each may use what is above it.
-_SCRIPT = ("base.js", "plot.js", "small_charts.js", "details.js", "tables.js", "start.js")
+_SCRIPT = (
+    "base.js",
+    "marks.js",
+    "plot.js",
+    "small_charts.js",
+    "details.js",
+    "tables.js",
+    "start.js",
+)
 
 # Colours of several signatures on a light and on a dark ground; each has a contrast of 3 there.
 SERIES = (

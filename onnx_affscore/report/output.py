@@ -8,9 +8,10 @@ from onnx_affscore.errors import MissingExtraError, OptionError
 from onnx_affscore.records import Signature, Status
 from onnx_affscore.report import FORMATS, write
 from onnx_affscore.report.figures import histogram, image_bytes
+from onnx_affscore.report.files import STDOUT
 from onnx_affscore.report.planning import planned_files
 
-__all__ = ["incomplete", "planned", "write_all", "write_as"]
+__all__ = ["format_of", "incomplete", "planned", "write_all", "write_as"]
 
 PLOT, HISTOGRAM = "plot", "histogram"
 # Reasons of a site that nobody asked to be scored.
@@ -25,6 +26,25 @@ def planned(files: Mapping[str, str | None]) -> list[tuple[str, str]]:
     """
     plan = planned_files(files, figures=(PLOT, HISTOGRAM))
     return [(Path(path).suffix[1:] if name == PLOT else name, path) for name, path in plan]
+
+
+def format_of(path: str, *, name: str | None = None) -> str:
+    """Return the format called ``name``, without one that of the file's suffix; stdout is html.
+
+    Raises :class:`OptionError` where there is no such format.
+    """
+    if name is None and path == STDOUT:
+        return "html"
+    if name is not None:
+        if name in FORMATS:
+            return name
+        raise OptionError(f"no format {name!r}; wanted one of {', '.join(FORMATS)}")
+    fitting = [key for key, kind in FORMATS.items() if path.endswith(kind.suffix)]
+    if fitting:  # of .json and .netron.json the longer one
+        return max(fitting, key=lambda key: len(FORMATS[key].suffix))
+    raise OptionError(
+        f"{path}: no format has such a suffix; name one with --format: {', '.join(FORMATS)}"
+    )
 
 
 def write_as(signature: Signature, name: str, path: str | PathLike[str]) -> None:

@@ -1,0 +1,121 @@
+"""A signature as Markdown, for pull requests and notebooks: figures, what to know, a table.
+
+Names go into code spans, where neither markup nor mentions work; other text is escaped.
+"""
+
+import re
+from collections.abc import Iterator
+
+from onnx_affscore.records import ScoredSite, Signature
+from onnx_affscore.report.names import printable, spans
+from onnx_affscore.report.notes import (
+    Note,
+    activation_label,
+    count,
+    interval_notes,
+    intervals,
+    lacking,
+    model_name,
+    model_warnings,
+    number,
+    unscored,
+)
+
+__all__ = ["to_markdown"]
+
+_FOLDED = 20  # rows from which the table is folded away
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
+_TICKS = re.compile(r"`+")
+
+
+def to_markdown(signature: Signature) -> str:
+    """Render a signature for a pull request; GitHub and GitLab fold a long table away."""
+    data, summary = signature.data, signature.summary
+    lines = [
+        f"### Non-linearity signature of {_code(model_name(signature))}",
+        "",
+        f"{count(data['samples'], 'sample')} of {_code(data['source'])}"
+        f"{', **made up**: these scores describe no real data' if data['synthetic'] else ''}; "
+        f"{summary['scored']} of {count(len(signature.sites), 'activation')} scored.",
+        "",
+        *_figures(signature),
+        "",
+        *_notes("No score", unscored(signature)),
+        *_notes("Intervals", interval_notes(signature)),
+        *_notes("Warnings", model_warnings(signature)),
+        *_table(signature),
+        "Affinity is 1 where an activation is affine in use; the lower, the more it bends. "
+        f"Model {_code(signature.model.sha256[:12])}, data {_code((data['sha256'] or '–')[:12])}, "
+        f"method {_code(signature.method_version)}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _figures(signature: Signature) -> Iterator[str]:
+    names = ("mean", "median", "min", "max", "std")
+    heads, values = list(names), [number(signature.summary[name]) for name in names]
+    counted = intervals(signature)
+    if counted:
+        heads.append("with an interval")
+        values.append(f"{counted[0][1]} of {sum(many for _, many in counted)}")
+    yield f"| {' | '.join(heads)} |"
+    yield "|" + "--:|" * len(heads)
+    yield f"| {' | '.join(values)} |"
+
+
+def _notes(title: str, notes: list[Note]) -> Iterator[str]:
+    if not notes:
+        return
+    yield f"**{title}**"
+    yield ""
+    for note in notes:
+        head = f"{_escaped(note.heading)}: " if note.heading else ""
+        where = f" ({'site' if len(note.sites) == 1 else 'sites'} {spans(note.sites)})"
+        yield f"- {head}{_escaped(note.text)}{where if note.sites else ''}"
+    yield ""
+
+
+def _table(signature: Signature) -> Iterator[str]:
+    sites = signature.sites
+    if not sites:
+        return
+    folded = len(sites) > _FOLDED
+    if folded:
+        yield "<details>"
+        yield f"<summary>Scores of all {len(sites)} activations</summary>"
+        yield ""
+    yield "| # | name | activation | role | affinity | 95 % interval |"
+    yield "|--:|---|---|---|--:|---|"
+    for site in sites:
+        cells = (_code(site.name), _code(activation_label(site)), _escaped(site.role))
+        yield f"| {site.index} | {' | '.join(cells)} | {_score(site)} | {_interval(site)} |"
+    yield ""
+    if folded:
+        yield "</details>"
+        yield ""
+
+
+def _score(site: ScoredSite) -> str:
+    return _escaped(site.status) if site.affinity is None else number(site.affinity)
+
+
+def _interval(site: ScoredSite) -> str:
+    ends = [site.scores.get(name) for name in ("affinity_low", "affinity_high")]
+    known = [f"{end:.4f}" for end in ends if isinstance(end, float)]
+    if site.affinity is not None and len(known) == len(ends):
+        return " – ".join(known)
+    return _escaped(lacking(site) or "–")
+
+
+def _code(text: str) -> str:
+    """A code span, which also a table's row leaves whole."""
+    shown = printable(str(text)).replace("|", "\\|")
+    fence = "`" * (1 + max((len(run) for run in _TICKS.findall(shown)), default=0))
+    room = " " if shown[:1] in ("`", "", " ") or shown[-1:] in ("`", " ") else ""
+    return f"{fence}{room}{shown}{room}{fence}"
+
+
+def _escaped(text: str) -> str:
+    """Text in which nothing is markup, a link or a mention."""
+    shown = _MARKUP.sub(r"\\\1", printable(str(text)))
+    return shown.replace("@", "@&#8203;").replace("://", ":&#8203;//")
