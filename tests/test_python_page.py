@@ -1,0 +1,63 @@
+"""The examples of docs/python.md run, in order and in one session, and print what the page says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "python.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture
+def in_a_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that has the zoo, and nothing that could be overwritten."""
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    return tmp_path
+
+
+# MLflow's own imports and its database layer warn of what will change in them.
+@pytest.mark.filterwarnings("default")
+def test_every_example_runs_and_prints_what_it_says(
+    in_a_clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = mlflow.get_tracking_uri()
+    names: dict[str, object] = {"__name__": "page"}
+    for block in BLOCKS:
+        exec(compile(block, "docs/python.md", "exec"), names)
+        printed = capsys.readouterr().out.splitlines()
+        for said in re.findall(r"print\(.*\)  # (.+)", block):
+            assert said in printed, block
+    mlflow.set_tracking_uri(before)
+
+
+def test_the_test_of_the_page_is_one_for_pytest(in_a_clone: Path) -> None:
+    (block,) = (b for b in BLOCKS if b.startswith("def test_"))
+    Path("test_model.py").write_text(block)
+    for option in ("--affscore-update", "-q"):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", option, "test_model.py"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+
+
+def test_every_page_that_is_linked_exists() -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", PAGE)
+    assert links
+    assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
+
+
+def test_all_public_names_are_shown_or_named() -> None:
+    import onnx_affscore
+
+    for name in set(onnx_affscore.__all__) - {"__version__", "AffscoreError"}:
+        assert name in PAGE
