@@ -124,6 +124,8 @@ function makePlot(host) {
       padding: [8, 12, 0, 0],
       legend: { show: false },
       cursor: {
+        x: false,
+        y: false,
         points: { show: false },
         drag: { x: true, y: true, uni: 24, dist: 6 },
         bind: { dblclick: () => () => (reset(), null) },

@@ -30,7 +30,6 @@ function makeChart(host, { columns, series, bands = [], scales = {}, xLabel, yLa
       axes: [axis(xLabel, { size: 30, values: numbers }), axis(yLabel, { size: 48, values: numbers })],
       series: [{ label: xLabel, value: shown }, ...series.map((own) => ({ value: shown, points: { show: false }, ...own }))],
       bands,
-      legend: { markers: { width: 0 } },
     },
     columns,
     host,
