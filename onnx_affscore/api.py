@@ -6,7 +6,7 @@ from typing import Any
 
 from onnx_affscore.asked import Asked, parse_operators
 from onnx_affscore.data.source import Data
-from onnx_affscore.graph.annotate import Annotated, annotate
+from onnx_affscore.graph.annotate import Annotated, annotate, with_nodes_of
 from onnx_affscore.graph.hints import input_hints
 from onnx_affscore.graph.model import load, save
 from onnx_affscore.graph.prepare import find_activations
@@ -16,7 +16,7 @@ from onnx_affscore.options import Options
 from onnx_affscore.records import ActivationSite, FloatArray, Signature, Skipped
 from onnx_affscore.selection import Selection, parse_roles
 
-__all__ = ["annotated", "instrumented", "signature", "sites"]
+__all__ = ["annotated", "instrumented", "placed", "signature", "sites"]
 
 
 def signature(
@@ -153,3 +153,13 @@ def annotated(
     done = annotate(loaded, signature, force=force)
     save(done.proto, output, like=loaded)
     return done
+
+
+def placed(model: str | Path, signature: Signature) -> Signature:
+    """Return the signature with the nodes that the model's file itself has, for overlays.
+
+    Where a function or a fused operator holds the activation, its site names nodes that are not in
+    the file; here it names the call or the operator. Raises
+    :class:`~onnx_affscore.errors.ModelError` where the signature is of another file.
+    """
+    return with_nodes_of(load(model), signature)

@@ -18,8 +18,13 @@ _FILE = click.Path(dir_okay=False, allow_dash=True)
     metavar="NAME",
     help="html, csv, markdown, text, json, png, svg, pdf, netron, model-explorer [default: as the suffix of the file says, else html].",
 )
+@click.option(
+    "--model",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The file that was scored: sites then name its own nodes, also where they lie in functions or fused operators.",
+)
 @DEBUG
-def command(signatures: tuple[str, ...], output: str, name: str | None) -> None:
+def command(signatures: tuple[str, ...], output: str, name: str | None, model: str | None) -> None:
     """Render signature files (or folders of them); several make one page that compares them."""
     from onnx_affscore.errors import OptionError
     from onnx_affscore.report import comparison_input
@@ -34,8 +39,15 @@ def command(signatures: tuple[str, ...], output: str, name: str | None) -> None:
     if not found.signatures:
         raise OptionError(f"found no signature in {', '.join(signatures)}; wanted one or more")
     if len(found.signatures) == 1:
-        write_as(found.signatures[0], kind, output)
+        (signature,) = found.signatures
+        if model is not None:
+            from onnx_affscore.api import placed
+
+            signature = placed(model, signature)
+        write_as(signature, kind, output)
         return
+    if model is not None:
+        raise OptionError(f"--model goes with one signature; found {len(found.signatures)}")
     if kind != "html":
         raise OptionError(
             f"found {len(found.signatures)} signatures; {kind} takes one, and html takes several"

@@ -42,11 +42,9 @@ def annotate(model: LoadedModel, signature: Signature, *, force: bool = False) -
 
     Raises :class:`ModelError` where the signature is of another file, unless ``force`` is given.
     """
-    if model.info.sha256 != signature.model.sha256 and not force:
-        raise ModelError(
-            f"the signature is of another file ({signature.model.path}, sha256"
-            f" {signature.model.sha256[:12]}) than {model.info.path} ({model.info.sha256[:12]});"
-            " score this file, or --force where the names of its nodes are the same"
+    if not force:
+        _refuse_another(
+            model, signature, cure="or --force where the names of its nodes are the same"
         )
     proto = onnx.ModelProto()
     proto.CopyFrom(model.proto)
@@ -71,13 +69,24 @@ def with_nodes_of(model: LoadedModel, signature: Signature) -> Signature:
 
     Fused operators and functions are opened up before they are scored: a site inside one names
     nodes that the file does not have. Here it names the operator or the call that holds it.
+    Raises :class:`ModelError` where the signature is of another file.
     """
+    _refuse_another(model, signature, cure="or give the file that was scored")
     places = _Places(model.proto)
     sites = [
         replace(s, nodes=tuple(dict.fromkeys(_label(n) for n in places.of(s))))
         for s in signature.sites
     ]
     return replace(signature, sites=tuple(sites))
+
+
+def _refuse_another(model: LoadedModel, signature: Signature, *, cure: str) -> None:
+    if model.info.sha256 != signature.model.sha256:
+        raise ModelError(
+            f"the signature is of another file ({signature.model.path}, sha256"
+            f" {signature.model.sha256[:12]}) than {model.info.path} ({model.info.sha256[:12]});"
+            f" score this file, {cure}"
+        )
 
 
 @final
