@@ -118,6 +118,14 @@ def test_only_cluster_imports_dask() -> None:
     assert users == {"cluster"}
 
 
+def test_only_integrations_import_the_tools_that_they_are_for() -> None:
+    users = {i.file for i in IMPORTS if i.top in {"mlflow", "pytest", "pre_commit"}}
+    assert users == {"integrations/mlflow.py", "integrations/pytest_plugin.py"}
+    importers = {_folder(i.file) for i in IMPORTS if i.inner == "integrations"}
+    assert importers <= {"integrations"}
+    assert {i.inner for i in IMPORTS if i.file == "testing.py" and i.top == ROOT} == {"records"}
+
+
 def test_siblings_never_import_one_another() -> None:
     crossing = [
         str(i)
