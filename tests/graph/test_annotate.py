@@ -205,3 +205,14 @@ def test_external_weights_stay_where_they_are(tmp_path: Path) -> None:
         annotated(path, found, tmp_path / "else" / "copy.onnx")
     with pytest.raises(ModelError, match="is the model itself"):
         annotated(path, found, path)
+
+
+def test_a_site_inside_a_fused_operator_is_told_at_the_operator(tmp_path: Path) -> None:
+    b = Builder()
+    bias = b.tensor(np.ones(5))
+    x = b.dense(b.input(["n", 4]), 4, 5)
+    b.output(b.op("com.microsoft::BiasGelu", x, bias, node_name="fused"), ["n", 5])
+    found, done = _annotate(tmp_path, b)
+    assert "fused" not in found.sites[0].nodes
+    told = _told(next(n for n in done.proto.graph.node if n.name == "fused"))
+    assert told["affinity"] == f"{found.sites[0].affinity:.6g}"
