@@ -97,10 +97,15 @@ class InputHint:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One feed of a model: an array per input, and the number of samples that it holds."""
+    """One feed of a model: an array per input, and the number of samples that it holds.
+
+    ``given`` are the numbers as the user gave them, of those inputs where the model's type is
+    another.
+    """
 
     feeds: Mapping[str, Array]
     size: int
+    given: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,12 +161,12 @@ _STARVED = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from onnx_affscore import measure, signature
-score = measure.score_sample
+from onnx_affscore import signature, site_scores
+score = site_scores.score_sample
 def fed(*arguments, **options):  # the run is to be starved, not the scoring
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     return score(*arguments, **options)
-measure.score_sample = fed
+site_scores.score_sample = fed
 x = np.load(sys.argv[2])
 options = dict(threads=1, metrics=(), verify=False, sparsity="none", include="narrow")
 signature(sys.argv[1], x[:80], batch_size=8, **options)  # loads what there is to load

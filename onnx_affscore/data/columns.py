@@ -19,15 +19,22 @@ Rows: TypeAlias = npt.NDArray[np.int64]
 class Column:
     """The values of one input.
 
-    ``take(rows)`` returns them with the sample axis where the model wants it. ``shape`` is that of
+    ``read(rows)`` returns them with the sample axis where the model wants it. ``shape`` is that of
     a feed of one sample; ``count`` is the number of rows, None where any row can be had (made
-    up values) or all are the same (an input without sample axis).
+    up values) or all are the same (an input without sample axis). ``change`` makes numbers of the
+    model's type of them, None where they are of that type.
     """
 
     shape: tuple[int, ...]
     count: int | None
-    take: Callable[[Rows], Array]
+    read: Callable[[Rows], Array]
     notes: tuple[str, ...] = ()
+    change: Callable[[Array], Array] | None = None
+
+    def take(self, rows: Rows) -> Array:
+        """Return rows as the model takes them."""
+        found = self.read(rows)
+        return found if self.change is None else self.change(found)
 
 
 def fixed_batch(hints: tuple[InputHint, ...]) -> int | None:
@@ -107,5 +114,7 @@ class ColumnSource:
         for start in range(0, self.count, step):
             stop = min(start + step, self.count)
             rows = np.arange(start, stop) if self._rows is None else self._rows[start:stop]
-            feeds = {name: column.take(rows) for name, column in self._columns.items()}
-            yield Batch(feeds, stop - start)
+            read = {name: column.read(rows) for name, column in self._columns.items()}
+            changes = {n: c.change for n, c in self._columns.items() if c.change is not None}
+            changed = {name: change(read[name]) for name, change in changes.items()}
+            yield Batch(read | changed, stop - start, {name: read[name] for name in changed})

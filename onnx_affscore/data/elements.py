@@ -25,10 +25,14 @@ _NUMBERS = {"b": "bool", "i": "int", "u": "int", "f": "float", "c": "complex"}
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """How to read elements as another type: ``apply`` raises DataError where a value is lost."""
+    """How to read elements as another type: ``apply`` raises DataError where a value is lost.
+
+    ``numbers``: other numbers may come of it, as a note says.
+    """
 
     apply: Callable[[Array], Array]
     note: str | None = None
+    numbers: bool = False
 
 
 def element_type(spec: TensorSpec) -> Dtype:
@@ -75,7 +79,7 @@ def cast(found: Dtype, spec: TensorSpec, *, where: str) -> Cast:
     apply = _conversion(found, wanted, where)
     if apply is None:
         raise _refusal(found, spec, where, _cure(have, spec))
-    return Cast(apply, f"{where}: {found} read as {spec.dtype}")
+    return Cast(apply, f"{where}: {found} read as {spec.dtype}", have in _NUMBERS.values())
 
 
 def _conversion(found: Dtype, wanted: Dtype, where: str) -> Callable[[Array], Array] | None:

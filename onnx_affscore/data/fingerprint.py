@@ -1,4 +1,4 @@
-"""The hash of the data that a model was fed: the same whatever the batch size."""
+"""The hash of the data that a model was fed: the same whatever the batch size and its types."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,8 @@ class Fingerprint:
 
     Every input has a running hash of its rows in order; the digests are combined by input name. A
     value that all samples share counts once. Text counts as UTF-8, numbers as little-endian.
+    Numbers count as they were given, before they became the model's type: a network and its
+    float16 copy, fed with one file, have the same data.
 
     Examples
     --------
@@ -43,7 +45,7 @@ class Fingerprint:
 
     def update(self, batch: Batch) -> None:
         """Take in the rows of one feed."""
-        for name, array in batch.feeds.items():
+        for name, array in {**batch.feeds, **batch.given}.items():
             running = self._inputs.setdefault(name, _Running())
             axis = self._axes.get(name)
             if axis is None:

@@ -97,17 +97,18 @@ def fit(
     elif not _suits(whole, hint):
         raise _misfit(shape, hint, where)
 
-    def take(rows: Rows) -> Array:
+    def read(rows: Rows) -> Array:
         array = load()
         if axis is None:
-            return change.apply(np.asarray(array))
-        if lone:
-            array = np.expand_dims(array, axis)
-        return change.apply(_along(array, rows, axis))
+            found = np.asarray(array)
+        else:
+            found = _along(np.expand_dims(array, axis) if lone else array, rows, axis)
+        return found if change.numbers else change.apply(found)
 
+    later = change.apply if change.numbers else None
     if axis is None:
-        return Column(whole, None, take, notes)
-    return Column((*whole[:axis], 1, *whole[axis + 1 :]), whole[axis], take, notes)
+        return Column(whole, None, read, notes, later)
+    return Column((*whole[:axis], 1, *whole[axis + 1 :]), whole[axis], read, notes, later)
 
 
 def _along(array: Array, rows: Rows, axis: int) -> Array:

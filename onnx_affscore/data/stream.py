@@ -130,8 +130,14 @@ class FeedSource:
             yield ColumnSource(columns, name=where, batched=self._batched)
 
     def _joins(self, first: Batch, second: Batch) -> bool:
-        return first.feeds.keys() == second.feeds.keys() and all(
-            self._agree(a, second.feeds[name], self._axes[name]) for name, a in first.feeds.items()
+        return (
+            first.feeds.keys() == second.feeds.keys()
+            and {n: a.dtype for n, a in first.given.items()}
+            == {n: a.dtype for n, a in second.given.items()}
+            and all(
+                self._agree(a, second.feeds[name], self._axes[name])
+                for name, a in first.feeds.items()
+            )
         )
 
     @staticmethod
@@ -143,19 +149,32 @@ class FeedSource:
     def _joined(self, batches: Sequence[Batch]) -> Batch:
         if len(batches) == 1:
             return batches[0]
-        feeds = {}
-        for name, first in batches[0].feeds.items():
-            axis = self._axes[name]
-            parts = [b.feeds[name] for b in batches]
-            feeds[name] = first if axis is None else np.concatenate(parts, axis)
-        return Batch(feeds, sum(b.size for b in batches))
+
+        def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+            found = {}
+            for name, first in parts[0].items():
+                axis = self._axes[name]
+                found[name] = (
+                    first if axis is None else np.concatenate([p[name] for p in parts], axis)
+                )
+            return found
+
+        return Batch(
+            joined([b.feeds for b in batches]),
+            sum(b.size for b in batches),
+            joined([b.given for b in batches]),
+        )
 
     def _cut(self, batch: Batch, start: int, stop: int) -> Batch:
         if (start, stop) == (0, batch.size):
             return batch
-        feeds = {}
-        for name, array in batch.feeds.items():
-            axis = self._axes[name]
-            rows = () if axis is None else (*(slice(None),) * axis, slice(start, stop))
-            feeds[name] = array[rows]
-        return Batch(feeds, stop - start)
+
+        def cut(arrays: Mapping[str, Array]) -> dict[str, Array]:
+            found = {}
+            for name, array in arrays.items():
+                axis = self._axes[name]
+                rows = () if axis is None else (*(slice(None),) * axis, slice(start, stop))
+                found[name] = array[rows]
+            return found
+
+        return Batch(cut(batch.feeds), stop - start, cut(batch.given))

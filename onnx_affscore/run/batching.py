@@ -1,6 +1,6 @@
 """How many samples a run takes: what the model allows, what memory bears, the last short batch."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -51,11 +51,15 @@ def parts(batch: Batch, size: int, hints: Sequence[InputHint]) -> Iterator[Batch
 
 def _taken(batch: Batch, samples: Array, hints: Sequence[InputHint]) -> Batch:
     axes = {h.spec.name: h.sample_axis for h in hints}
-    feeds = {}
-    for name, array in batch.feeds.items():
-        axis = axes.get(name)
-        feeds[name] = array if axis is None else np.take(array, samples, axis=axis)
-    return Batch(feeds, len(samples))
+
+    def taken(arrays: Mapping[str, Array]) -> dict[str, Array]:
+        found = {}
+        for name, array in arrays.items():
+            axis = axes.get(name)
+            found[name] = array if axis is None else np.take(array, samples, axis=axis)
+        return found
+
+    return Batch(taken(batch.feeds), len(samples), taken(batch.given))
 
 
 def first(batches: Iterable[Batch], size: int) -> Batch | None:

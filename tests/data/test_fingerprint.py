@@ -1,5 +1,7 @@
 """The hash of the data does not see how it was cut into batches, and sees all else."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from onnx_affscore.data import open_source
 from onnx_affscore.data.fingerprint import Fingerprint
 from onnx_affscore.records import Array, Batch, InputHint
+from onnx_affscore.run.batching import parts
 
 from .samples import hint
 
@@ -51,8 +54,36 @@ def test_every_value_and_the_order_matter(change: dict[str, Array]) -> None:
 def test_the_row_shape_and_the_type_matter() -> None:
     hints = [hint("x", None)]
     rows = np.zeros((10, 4), np.float32)
-    seen = {fingerprint({"x": a}, hints=hints) for a in (rows, rows.reshape(10, 2, 2))}
-    assert len(seen | {fingerprint({"x": rows}, hints=[hint("x", None, "float64")])}) == 3
+    arrays = (rows, rows.reshape(10, 2, 2), rows.astype(np.float64))
+    assert len({fingerprint({"x": a}, hints=hints) for a in arrays}) == 3
+
+
+@pytest.mark.parametrize("size", [3, 10])
+@pytest.mark.parametrize("wanted", ["float16", "float64"])
+def test_the_type_of_the_model_does_not_matter(wanted: str, size: int) -> None:
+    rows = FEED["x"] / 3  # no float16 is any of these but 0
+    other = [hint("x", ("n", 3), wanted)]
+    one = fingerprint({"x": rows}, size, HINTS[:1])
+    assert fingerprint({"x": rows}, size, other) == one
+    rounded = rows.astype(np.float16).astype(np.float32)
+    assert fingerprint({"x": rounded}, size, other) != one
+
+
+def test_a_stream_counts_as_it_was_given_too() -> None:
+    rows = FEED["x"] / 3
+
+    def of(feeds: Iterable[dict[str, Array]], wanted: str, size: int) -> str:
+        known = [hint("x", ("n", 3), wanted)]
+        taken = Fingerprint(known)
+        for batch in open_source(iter(feeds), known, samples=9).batches(size):
+            for part in parts(batch, 2, known):
+                taken.update(part)
+        return taken.hexdigest()
+
+    uneven = [{"x": rows[:4]}, {"x": rows[4:5]}, {"x": rows[5:]}]
+    assert of(uneven, "float16", 3) == of([{"x": rows}], "float32", 9)
+    mixed = [{"x": rows[:4].astype(np.float64)}, {"x": rows[4:]}]
+    assert of(mixed, "float16", 3) == of(mixed, "float32", 9)
 
 
 def test_text_is_hashed_word_by_word() -> None:
