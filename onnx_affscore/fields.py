@@ -1,6 +1,6 @@
 """The names under ``scores``, ``rank`` and ``transport`` of every site, in the contract's order."""
 
-__all__ = ["ADEQUACY", "RANKS", "SCORES", "TRANSPORT"]
+__all__ = ["ADEQUACY", "NOT_ASKED", "RANKS", "SCORES", "TRANSPORT"]
 
 SCORES = (
     "affinity",
@@ -42,3 +42,6 @@ ADEQUACY = (
     "ceiling",
 )
 TRANSPORT = ("solver", "certificate", "paired", "lower", "upper")
+
+NOT_ASKED = frozenset({"role", "not included", "excluded"})
+"""Reasons of a site without a score that nobody asked to be scored."""

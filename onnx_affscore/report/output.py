@@ -5,6 +5,7 @@ from os import PathLike
 from pathlib import Path
 
 from onnx_affscore.errors import MissingExtraError, OptionError
+from onnx_affscore.fields import NOT_ASKED
 from onnx_affscore.records import Signature, Status
 from onnx_affscore.report import FORMATS, write
 from onnx_affscore.report.figures import histogram, image_bytes
@@ -14,8 +15,6 @@ from onnx_affscore.report.planning import planned_files
 __all__ = ["format_of", "incomplete", "planned", "write_all", "write_as"]
 
 PLOT, HISTOGRAM = "plot", "histogram"
-# Reasons of a site that nobody asked to be scored.
-_NOT_ASKED = frozenset({"role", "not included", "excluded"})
 
 
 def planned(files: Mapping[str, str | None]) -> list[tuple[str, str]]:
@@ -83,6 +82,6 @@ def write_all(
 def incomplete(signature: Signature) -> bool:
     """Whether a site that was to be scored has no score for want of usable numbers."""
     return any(
-        s.status == Status.UNDEFINED or (s.status == Status.UNSCORED and s.reason not in _NOT_ASKED)
+        s.status == Status.UNDEFINED or (s.status == Status.UNSCORED and s.reason not in NOT_ASKED)
         for s in signature.sites
     )

@@ -23,7 +23,7 @@ from onnx_affscore.statistics.distances import DISTANCES, distance_matrix
 from onnx_affscore.statistics.summaries import STATISTICS, compared_sites, summary
 from onnx_affscore.statistics.training import in_order, training
 
-__all__ = ["compare"]
+__all__ = ["compare", "with_influences"]
 
 
 def compare(
@@ -66,7 +66,7 @@ def compare(
     chosen = ComparisonOptions(**options)
     members = _members(signatures, labels, families, chosen)
     if influences is not None:
-        members = _with_influences(members, influences)
+        members = with_influences(members, influences)
     if chosen.distance not in DISTANCES:
         raise OptionError(f"no distance {chosen.distance!r}; wanted one of {', '.join(DISTANCES)}")
     if chosen.statistic not in STATISTICS:
@@ -130,7 +130,12 @@ def _members(
     ]
 
 
-def _with_influences(members: Sequence[Member], influences: Sequence[Influences]) -> list[Member]:
+def with_influences(members: Sequence[Member], influences: Sequence[Influences]) -> list[Member]:
+    """Return the members with the influences of each, given in their order.
+
+    Raises :class:`OptionError` where they are not one for each, and :class:`DataError` where they
+    are of another model or other data than the signature.
+    """
     if len(influences) != len(members):
         raise OptionError(
             f"found influences of {len(influences)} signatures for {len(members)}; "
