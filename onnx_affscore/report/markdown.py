@@ -21,7 +21,7 @@ from onnx_affscore.report.notes import (
     unscored,
 )
 
-__all__ = ["to_markdown"]
+__all__ = ["code_span", "escaped", "to_markdown"]
 
 _FOLDED = 20  # rows from which the table is folded away
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
@@ -32,9 +32,9 @@ def to_markdown(signature: Signature) -> str:
     """Render a signature for a pull request; GitHub and GitLab fold a long table away."""
     data, summary = signature.data, signature.summary
     lines = [
-        f"### Non-linearity signature of {_code(model_name(signature))}",
+        f"### Non-linearity signature of {code_span(model_name(signature))}",
         "",
-        f"{count(data['samples'], 'sample')} of {_code(data['source'])}"
+        f"{count(data['samples'], 'sample')} of {code_span(data['source'])}"
         f"{', **made up**: these scores describe no real data' if data['synthetic'] else ''}; "
         f"{summary['scored']} of {count(len(signature.sites), 'activation')} scored.",
         "",
@@ -45,8 +45,9 @@ def to_markdown(signature: Signature) -> str:
         *_notes("Warnings", model_warnings(signature)),
         *_table(signature),
         "Affinity is 1 where an activation is affine in use; the lower, the more it bends. "
-        f"Model {_code(signature.model.sha256[:12])}, data {_code((data['sha256'] or '–')[:12])}, "
-        f"method {_code(signature.method_version)}.",
+        f"Model {code_span(signature.model.sha256[:12])}, "
+        f"data {code_span((data['sha256'] or '–')[:12])}, "
+        f"method {code_span(signature.method_version)}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -69,9 +70,9 @@ def _notes(title: str, notes: list[Note]) -> Iterator[str]:
     yield f"**{title}**"
     yield ""
     for note in notes:
-        head = f"{_escaped(note.heading)}: " if note.heading else ""
+        head = f"{escaped(note.heading)}: " if note.heading else ""
         where = f" ({'site' if len(note.sites) == 1 else 'sites'} {spans(note.sites)})"
-        yield f"- {head}{_escaped(note.text)}{where if note.sites else ''}"
+        yield f"- {head}{escaped(note.text)}{where if note.sites else ''}"
     yield ""
 
 
@@ -87,7 +88,7 @@ def _table(signature: Signature) -> Iterator[str]:
     yield "| # | name | activation | role | affinity | 95 % interval |"
     yield "|--:|---|---|---|--:|---|"
     for site in sites:
-        cells = (_code(site.name), _code(activation_label(site)), _escaped(site.role))
+        cells = (code_span(site.name), code_span(activation_label(site)), escaped(site.role))
         yield f"| {site.index} | {' | '.join(cells)} | {_score(site)} | {_interval(site)} |"
     yield ""
     if folded:
@@ -96,7 +97,7 @@ def _table(signature: Signature) -> Iterator[str]:
 
 
 def _score(site: ScoredSite) -> str:
-    return _escaped(site.status) if site.affinity is None else number(site.affinity)
+    return escaped(site.status) if site.affinity is None else number(site.affinity)
 
 
 def _interval(site: ScoredSite) -> str:
@@ -104,10 +105,10 @@ def _interval(site: ScoredSite) -> str:
     known = [f"{end:.4f}" for end in ends if isinstance(end, float)]
     if site.affinity is not None and len(known) == len(ends):
         return " – ".join(known)
-    return _escaped(lacking(site) or "–")
+    return escaped(lacking(site) or "–")
 
 
-def _code(text: str) -> str:
+def code_span(text: str) -> str:
     """A code span, which also a table's row leaves whole."""
     shown = printable(str(text)).replace("|", "\\|")
     fence = "`" * (1 + max((len(run) for run in _TICKS.findall(shown)), default=0))
@@ -115,7 +116,7 @@ def _code(text: str) -> str:
     return f"{fence}{room}{shown}{room}{fence}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text in which nothing is markup, a link or a mention."""
     shown = _MARKUP.sub(r"\\\1", printable(str(text)))
     return shown.replace("@", "@&#8203;").replace("://", ":&#8203;//")

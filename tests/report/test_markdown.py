@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnx_affscore.records import Signature
-from onnx_affscore.report.markdown import _code, _escaped, to_markdown
+from onnx_affscore.report.markdown import code_span, escaped, to_markdown
 
 # Unescaped markup outside code spans: what a reader's browser would act upon.
 ACTIVE = re.compile(r"(?<!\\)[<\[!*_]|@\w|://")
@@ -52,7 +52,7 @@ def test_without_a_site_there_is_no_table(signature: Signature) -> None:
 
 @given(st.text(alphabet="`|ab <>@*_[]!\\:/\n", max_size=12))
 def test_a_name_stays_within_its_code_span(name: str) -> None:
-    span = _code(name)
+    span = code_span(name)
     found = FENCE.fullmatch(span)
     assert found is not None
     assert "\n" not in span
@@ -61,7 +61,7 @@ def test_a_name_stays_within_its_code_span(name: str) -> None:
 
 @given(st.text(alphabet="`|ab<>@*_[]!\\:/\n", max_size=12))
 def test_other_text_is_never_markup(text: str) -> None:
-    assert not ACTIVE.search(_escaped(text).replace("\\\\", ""))
+    assert not ACTIVE.search(escaped(text).replace("\\\\", ""))
 
 
 def test_the_rules_have_teeth() -> None:
