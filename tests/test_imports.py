@@ -37,6 +37,7 @@ _BOTTOM: dict[str, tuple[set[str], set[str]]] = {
     "taps.py": ({"records"}, set()),
     "comparison.py": ({"errors", "records"}, set()),
     "asked.py": ({"errors"}, set()),
+    "findings.py": ({"records"}, set()),
 }
 # What a command may import before it is used.
 _LIGHT = {"click", "onnx_affscore", "onnx_affscore.errors", "onnx_affscore.cli.shared"}
@@ -148,8 +149,16 @@ def test_what_computes_imports_numpy_scipy_and_the_records_alone(folder: str) ->
     assert foreign == []
 
 
+def test_an_audit_rests_on_statistics_and_records_alone() -> None:
+    allowed = {"audit", "statistics", "findings", "comparison", "records", "fields", "errors"}
+    needed = {i.inner for i in IMPORTS if _folder(i.file) == "audit" and i.top == ROOT}
+    foreign = {i.top for i in IMPORTS if _folder(i.file) == "audit" and i.top != ROOT}
+    assert needed == allowed
+    assert foreign <= set(sys.stdlib_module_names)
+
+
 def test_siblings_import_nothing_above_them() -> None:
-    below = {"fields", "records", "errors", "protocols", "taps", "asked", "comparison"}
+    below = {"fields", "records", "errors", "protocols", "taps", "asked", "comparison", "findings"}
     upward = [
         str(i)
         for i in IMPORTS

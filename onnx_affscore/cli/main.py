@@ -19,6 +19,8 @@ _COMMANDS = {
     "compare": "onnx_affscore.cli.compare",
     "annotate": "onnx_affscore.cli.annotate",
     "report": "onnx_affscore.cli.report",
+    "check": "onnx_affscore.cli.check",
+    "rules": "onnx_affscore.cli.rules",
     "paper": "onnx_affscore.cli.paper",
     "demo": "onnx_affscore.cli.demo",
     "doctor": "onnx_affscore.cli.doctor",

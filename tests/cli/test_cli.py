@@ -22,7 +22,19 @@ from onnx_affscore.cli.main import main, run
 from tests.builder import Builder
 
 PROGRAM = [sys.executable, "-m", "onnx_affscore"]
-COMMANDS = ["score", "sites", "instrument", "compare", "annotate", "paper", "demo", "doctor"]
+COMMANDS = [
+    "score",
+    "sites",
+    "instrument",
+    "compare",
+    "report",
+    "check",
+    "rules",
+    "annotate",
+    "paper",
+    "demo",
+    "doctor",
+]
 X = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
 
 

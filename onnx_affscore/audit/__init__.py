@@ -1,0 +1,1 @@
+"""A signature held against a policy and a baseline: rules, findings, suppressions."""

@@ -1,0 +1,90 @@
+"""``check MODEL_OR_SIG``: the gate for pipelines."""
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from onnx_affscore.cli.shared import DEBUG, SCORING, progress_bar, say_warnings
+
+__all__ = ["command"]
+
+_FILE = click.Path(dir_okay=False, allow_dash=True)
+_INPUT = click.Path(exists=True, dir_okay=False)
+_FORMATS = ("text", "json", "markdown", "junit", "sarif")
+_VIOLATED, _INCOMPLETE = 1, 5
+
+
+@click.command(name="check", short_help="Hold a model or a signature against a policy.")
+@click.argument("model_or_sig", type=_INPUT)
+@click.option("--policy", "policy_file", type=_INPUT, help="TOML [default: the built-in policy].")
+@click.option("--baseline", "baseline_file", type=_INPUT, help="The signature to compare with.")
+@click.option("--influence", type=_INPUT, help="What 'score --influence' wrote for SIG.")
+@click.option("--baseline-influence", type=_INPUT, help="The same for the baseline.")
+@click.option(
+    "--write-policy", type=_FILE, help="Write a policy that the signature keeps, and check nothing."
+)
+@click.option(
+    "--date",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="For suppressions that expire [default: today].",
+)
+@click.option("--format", "kind", type=click.Choice(_FORMATS), default="text", show_default=True)
+@click.option(
+    "-o", "--output", type=_FILE, default="-", help="Where --format goes [default: stdout]."
+)
+@click.option("--json", "json_file", type=_FILE, help="Write the findings for programs.")
+@click.option("--markdown", "markdown_file", type=_FILE, help="Write them for a pull request.")
+@click.option("--junit", "junit_file", type=_FILE, help="Write them as JUnit XML.")
+@click.option("--sarif", "sarif_file", type=_FILE, help="Write them as SARIF 2.1.0.")
+@click.option("--signature", "signature_file", type=_FILE, help="Write the signature too.")
+@click.option("--strict", is_flag=True, help="Exit with 5 where a selected site has no score.")
+@click.option("--quiet", is_flag=True, help="No report on stdout, no warnings.")
+@SCORING
+@DEBUG
+def command(model_or_sig: str, **options: Any) -> int:
+    """Hold a saved signature, or a model that is scored first, against a policy.
+
+    The exit code is 1 where the policy is violated. Options of a measurement (--data, --samples,
+    --device, ...) count for a model. 'onnx-affscore rules' explains the codes.
+    """
+    from onnx_affscore import gate
+    from onnx_affscore.audit.check import check
+    from onnx_affscore.audit.policy import BUILT_IN, load_policy
+    from onnx_affscore.audit.starting import starting_policy
+    from onnx_affscore.report import findings_output, output, write
+
+    keep, kind, quiet = options.pop("signature_file"), options.pop("kind"), options.pop("quiet")
+    files = {name: options.pop(f"{name}_file") for name in _FORMATS[1:]}
+    start, strict = options.pop("write_policy"), options.pop("strict")
+    plan = findings_output.planned_findings(
+        files | {"signature": keep, "write_policy": start}, kind, options.pop("output"), quiet=quiet
+    )
+    policy_file, baseline_file = options.pop("policy_file"), options.pop("baseline_file")
+    policy = BUILT_IN if policy_file is None else load_policy(policy_file)
+    day: datetime = options.pop("day") or datetime.now().astimezone()
+    theirs = options.pop("baseline_influence")
+    with progress_bar(hidden=quiet) as progress:
+        signature, influences = gate.subject(
+            model_or_sig,
+            options.pop("data"),
+            paired=theirs is not None,
+            progress=progress,
+            **options,
+        )
+    say_warnings(signature.warnings, hidden=quiet)
+    if keep is not None:
+        output.write_as(signature, "json", keep)
+    baseline = None
+    if baseline_file is not None:
+        baseline = gate.baseline_of(baseline_file, influences, theirs)
+    if start is not None:
+        write(start, starting_policy(signature, today=day.date(), baseline=baseline))
+        return 0
+    report = check(signature, policy, today=day.date(), baseline=baseline)
+    for name, path in plan:
+        findings_output.write_findings(report, name, path)
+    if report.violated:
+        return _VIOLATED
+    return _INCOMPLETE if strict and output.incomplete(signature) else 0
