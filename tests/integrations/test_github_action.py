@@ -4,6 +4,7 @@
 inputs put into ``env``, and files that ``GITHUB_OUTPUT`` and ``GITHUB_STEP_SUMMARY`` name.
 """
 
+import json
 import os
 import re
 import shutil
@@ -18,13 +19,20 @@ import numpy as np
 import pytest
 import yaml
 
-from onnx_affscore import Signature
+from onnx_affscore import Signature, signature
 from tests.builder import Builder
 
 ROOT = Path(__file__).parent.parent.parent
 ACTION: Mapping[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
 STEPS = ACTION["runs"]["steps"]
 SHELL = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c"]
+
+_POLICY = """
+version = 1
+[[rule]]
+code = "AFF001"
+min = {limit}
+"""
 
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 
@@ -139,6 +147,7 @@ def test_a_model_is_scored_and_the_summary_shows_the_table(repository: Path) -> 
     scored = Signature.from_json(repository / job.outputs["signature"])
     assert (scored.data["samples"], scored.run["seed"]) == (100, 3)
     assert (repository / job.outputs["report"]).is_file()
+    assert "sarif" not in job.outputs  # nothing was asked to be checked
     assert job.summary.startswith("### Non-linearity signature of `my model`")
     assert f"{scored.sites[0].affinity:.4f}" in job.summary
 
@@ -156,3 +165,38 @@ def test_an_input_is_never_run(repository: Path) -> None:
     job = _run(repository, {"model": "my model.onnx", "data": trap, "arguments": trap})
     assert job.code != 0
     assert not (repository / "trapped").exists()
+
+
+@needs_bash
+@pytest.mark.parametrize(("limit", "code"), [(0.0, 0), (1.0, 1)])
+def test_a_violated_policy_fails_the_job_and_the_findings_are_kept(
+    repository: Path, limit: float, code: int
+) -> None:
+    (repository / "policy.toml").write_text(_POLICY.format(limit=limit))
+    given = {"model": "my model.onnx", "data": "x.npy", "policy": "policy.toml"}
+    job = _run(repository, given)
+    assert job.code == code, job.talk
+    assert json.loads((repository / job.outputs["sarif"]).read_text())["version"] == "2.1.0"
+    findings = (repository / "onnx-affscore" / "findings.md").read_text()
+    assert job.summary.endswith(findings)
+    assert (repository / "onnx-affscore" / "findings.xml").is_file()
+
+
+@needs_bash
+def test_a_model_is_held_against_its_baseline(repository: Path) -> None:
+    b = Builder()
+    b.output(b.dense(b.op("Tanh", b.dense(b.input(["n", 6]), 6, 5)), 5, 2), ["n", 2])
+    before = signature(b.save(repository / "before.onnx"), [str(repository / "x.npy")])
+    before.to_json(repository / "before.json")
+    given = {"model": "my model.onnx", "data": "x.npy", "baseline": "before.json"}
+    job = _run(repository, given)
+    assert job.code == 1, job.talk
+    assert "Tanh" in job.summary
+
+
+@needs_bash
+def test_a_policy_that_cannot_be_read_fails_the_step_without_findings(repository: Path) -> None:
+    (repository / "policy.toml").write_text("version = 'none'")
+    job = _run(repository, {"model": "my model.onnx", "data": "x.npy", "policy": "policy.toml"})
+    assert job.code == 2
+    assert "sarif" not in job.outputs
