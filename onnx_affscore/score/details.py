@@ -14,7 +14,7 @@ __all__ = ["details"]
 BINS: Final = 32
 POINTS: Final = 32
 EIGENVALUES: Final = 40
-VALUES: Final = 1 << 14
+VALUES: Final = 1 << 13
 """Values looked at of each side; more of them would not change a drawing."""
 
 TAILS: Final = 0.001
@@ -107,7 +107,8 @@ def _places(values: FloatArray, ends: tuple[float, float], bins: int) -> Array:
 
 def _shape(x: FloatArray, y: FloatArray, ends: tuple[float, float]) -> dict[str, Any]:
     places = _places(x, ends, POINTS)
-    order = np.lexsort((y, places))
+    order = np.argsort(y)
+    order = order[np.argsort(places[order].astype(np.int16), kind="stable")]  # a radix sort
     y = y[order]
     starts = np.searchsorted(places[order], np.arange(POINTS + 1))
     unit = float(np.abs(y).max()) or 1.0  # no sum overflows
