@@ -86,7 +86,7 @@ def lost_score(case: Case) -> Iterator[Look]:
             continue
         trouble = None
         if pair.site.affinity is None:
-            trouble = f"no score ({pair.site.status}: {pair.site.reason})"
+            trouble = f"no score ({pair.site.status}: {pair.site.reason or 'no reason on record'})"
             trouble += f"; the baseline had {pair.base.affinity:.4g}"
         yield Look(trouble, site=pair.site.name, value=pair.site.affinity, limit=pair.base.affinity)
 

@@ -1,6 +1,7 @@
 """The start of a policy: bounds from a signature, with margins from its intervals."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Final
@@ -20,6 +21,7 @@ UNKNOWN: Final = 0.03
 DAYS: Final = 90
 """What does not pass today is suppressed for so long."""
 _DIGITS: Final = 4
+_HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
 def starting_policy(signature: Signature, *, today: date, baseline: Baseline | None = None) -> str:
@@ -48,8 +50,6 @@ def starting_policy(signature: Signature, *, today: date, baseline: Baseline | N
 
 
 def _site(site: ScoredSite) -> Iterator[str]:
-    if any(0xD800 <= ord(c) <= 0xDFFF for c in site.name):  # no TOML can hold such a name
-        return
     score = site.affinity or 0.0
     ends = [site.scores.get(name) for name in ("affinity_low", "affinity_high")]
     known = [end for end in ends if isinstance(end, float)]
@@ -60,7 +60,7 @@ def _site(site: ScoredSite) -> Iterator[str]:
         low, high, said = score - UNKNOWN, score + UNKNOWN, "no interval is known"
     yield "[[rule]]"
     yield 'code = "AFF001"'
-    yield f"site = {_quoted(site.name)}"
+    yield _named(site.name)
     yield f"min = {_down(low)}  # score {score:.4f}, {said}"
     yield f"max = {_up(high)}"
     yield ""
@@ -81,9 +81,10 @@ def _suppressions(findings: Sequence[Finding], until: date) -> Iterator[str]:
     for finding in findings:
         yield "[[suppress]]"
         yield f'code = "{finding.rule.code}"'
-        for name, value in (("site", finding.site), ("about", finding.about)):
-            if value is not None:
-                yield f"{name} = {_quoted(value)}"
+        if finding.site is not None:
+            yield _named(finding.site)
+        if finding.about is not None:
+            yield f"about = {_quoted(finding.about)}"
         yield 'reason = "found when this policy was written; look at it"'
         yield f"until = {until.isoformat()}"
         yield ""
@@ -95,6 +96,14 @@ def _down(value: float) -> float:
 
 def _up(value: float) -> float:
     return math.ceil(value * 10**_DIGITS) / 10**_DIGITS
+
+
+def _named(site: str) -> str:
+    """The line that chooses a site; half a surrogate pair, which TOML has not, by a pattern."""
+    if not _HALVES.search(site):
+        return f"site = {_quoted(site)}"
+    pattern = ".".join(map(re.escape, _HALVES.split(site)))
+    return "match = " + _quoted(rf"\A{pattern}\Z")
 
 
 def _quoted(text: str) -> str:

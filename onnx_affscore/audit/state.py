@@ -50,7 +50,11 @@ def degenerate_site(case: Case) -> Iterator[Look]:
     """Find sites whose input or output is constant: their score is 0/0."""
     for site in case.sites:
         if site.status == Status.DEGENERATE:
-            yield Look(f"no score, 0/0: {site.reason}", site=site.name, value=site.status)
+            yield Look(
+                f"no score, 0/0: {site.reason or 'no reason on record'}",
+                site=site.name,
+                value=site.status,
+            )
         elif site.status == Status.OK:
             yield Look(None, site=site.name)
 
@@ -61,7 +65,7 @@ def unscored_site(case: Case) -> Iterator[Look]:
         if site.status == Status.UNDEFINED or (
             site.status == Status.UNSCORED and site.reason not in NOT_ASKED
         ):
-            trouble = f"no score ({site.status}): {site.reason}"
+            trouble = f"no score ({site.status}): {site.reason or 'no reason on record'}"
             yield Look(trouble, site=site.name, value=site.status)
         elif site.status == Status.OK:
             yield Look(None, site=site.name)
