@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnx_affscore import Signature, measure, signature
+from onnx_affscore import Signature, signature, site_scores
 from onnx_affscore.errors import DataError, NothingToScoreError, OptionError, RunError
 from onnx_affscore.options import COVARIANCES, POOLS
 from onnx_affscore.records import Array, PairedSample, SiteScore
@@ -49,14 +49,14 @@ def by_numpy(x: Array) -> list[tuple[Array, Array]]:
 def scored(monkeypatch: pytest.MonkeyPatch) -> list[PairedSample]:
     """The samples that reach the scorer, in the order of the sites."""
     seen: list[PairedSample] = []
-    score = measure.score_sample  # type: ignore[attr-defined]
+    score = site_scores.score_sample  # type: ignore[attr-defined]
 
     def spy(sample: PairedSample, **options: Any) -> SiteScore:
         seen.append(sample)
         found: SiteScore = score(sample, **options)
         return found
 
-    monkeypatch.setattr(measure, "score_sample", spy)
+    monkeypatch.setattr(site_scores, "score_sample", spy)
     return seen
 
 
