@@ -40,7 +40,7 @@ _VIOLATED, _INCOMPLETE = 1, 5
 @click.option("--sarif", "sarif_file", type=_FILE, help="Write them as SARIF 2.1.0.")
 @click.option("--signature", "signature_file", type=_FILE, help="Write the signature too.")
 @click.option("--strict", is_flag=True, help="Exit with 5 where a selected site has no score.")
-@click.option("--quiet", is_flag=True, help="No report on stdout, no warnings.")
+@click.option("--quiet", is_flag=True, help="No text on stdout, no warnings.")
 @SCORING
 @DEBUG
 def command(model_or_sig: str, **options: Any) -> int:

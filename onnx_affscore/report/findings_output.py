@@ -46,7 +46,7 @@ def planned_findings(
     """
     taken = STDOUT in files.values()
     asked = dict(files)
-    if output != STDOUT or (kind != "text" and not quiet):
+    if output != STDOUT or kind != "text":
         asked["output"] = output
     plan = [
         (kind if name == "output" else name, path)

@@ -75,7 +75,8 @@ def _result(finding: Finding, report: AuditReport, places: Mapping[str, int]) ->
         location["logicalLocations"] = [
             {"name": name.rpartition(".")[2] or name, "fullyQualifiedName": name, "kind": "object"}
         ]
-    text = printable(f"{finding.place}: {finding.message}")
+    # "[text](place)" would be a link, section 3.11.6 of the standard
+    text = printable(f"{finding.place}: {finding.message}").replace("](", "] (")
     return {
         "ruleId": finding.rule.code,
         "ruleIndex": places[finding.rule.code],
