@@ -14,7 +14,7 @@ from onnx_affscore.records import Signature
 from onnx_affscore.report.influence import load_influence
 from onnx_affscore.report.signature_json import load
 
-__all__ = ["baseline_of", "is_signature", "subject"]
+__all__ = ["baseline_of", "is_signature", "refuse_to_overwrite", "subject"]
 
 
 def is_signature(path: str) -> bool:
@@ -23,6 +23,12 @@ def is_signature(path: str) -> bool:
         return True
     with Path(path).open("rb") as file:
         return file.read(64).lstrip().startswith(b"{")
+
+
+def refuse_to_overwrite(path: str | None) -> None:
+    """Keep a policy that someone may have worked on; raises :class:`OptionError`."""
+    if path is not None and Path(path).is_file():
+        raise OptionError(f"--write-policy {path}: the file is there already; delete it first")
 
 
 def subject(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from functools import partial
 from textwrap import fill, indent
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from onnx_affscore.audit.rule import SELECTORS, Parameter, Rule
 __all__ = ["documented", "explained", "listed", "rules_as_data"]
 
 WIDTH: Final = 80
-_CHOOSE: Final = frozenset(selector.name for selector in SELECTORS)
+_filled = partial(fill, break_on_hyphens=False)
 
 
 def listed(rules: Iterable[Rule], *, width: int = WIDTH) -> str:
@@ -21,7 +22,7 @@ def listed(rules: Iterable[Rule], *, width: int = WIDTH) -> str:
         text = rule.text
         mark = " *" if rule.by_default else ""
         lines.append(f"{text.code}  {text.severity:7}  {text.name}{mark}")
-        lines.append(indent(fill(text.looks_at, width - 8), " " * 8))
+        lines.append(indent(_filled(text.looks_at, width - 8), " " * 8))
     last = "* part of the built-in policy; 'onnx-affscore rules CODE' explains one"
     return "\n".join((*lines, "", last)) + "\n"
 
@@ -31,11 +32,11 @@ def explained(rule: Rule, *, width: int = WIDTH) -> str:
     text = rule.text
     lines = [f"{text.code} {text.name} ({text.severity} unless a policy says otherwise)", ""]
     for head, body in (("Looks at", text.looks_at), ("Why", text.why), ("Do", text.advice)):
-        lines.append(fill(f"{head}: {body}", width, subsequent_indent="  "))
+        lines.append(_filled(f"{head}: {body}", width, subsequent_indent="  "))
     if rule.parameters:
         lines += ["", "Parameters in a policy:"]
     for parameter in rule.parameters:
-        said = fill(f"{parameter.name}: {_said(parameter)}", width - 2, subsequent_indent="  ")
+        said = _filled(f"{parameter.name}: {_said(parameter)}", width - 2, subsequent_indent="  ")
         lines.append(indent(said, "  "))
     needs = "needs a baseline" if rule.compares else "needs no baseline"
     part = "part of the built-in policy" if rule.by_default else "not part of the built-in policy"
@@ -76,8 +77,7 @@ def _section(rule: Rule) -> Iterator[str]:
     yield ""
     yield f"- Why: {text.why}"
     yield f"- What to do: {text.advice}"
-    own = [p for p in rule.parameters if p.name not in _CHOOSE or p.default is not None]
-    for parameter in own:
+    for parameter in (p for p in rule.parameters if p not in SELECTORS):
         yield f"- `{parameter.name}`: {_said(parameter)}"
     if rule.selects_sites:
         yield "- chooses sites by `site`, `match`, `activation`, `role`"

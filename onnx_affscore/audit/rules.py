@@ -18,7 +18,7 @@ __all__ = ["EXPIRED", "IDLE", "RULES", "TOLERANCE", "rule_of"]
 
 TOLERANCE: Final = 0.005
 """Below it a difference of scores is no drift: five hundred times what float32 rounding moves a
-score by (1e-5), and half of the least differences that the published signatures tell apart."""
+score by (1e-5)."""
 
 _LOW = Parameter("min", "number", "the least value that passes")
 _HIGH = Parameter("max", "number", "the greatest value that passes")

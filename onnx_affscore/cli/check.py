@@ -61,6 +61,7 @@ def command(model_or_sig: str, **options: Any) -> int:
     plan = findings_output.planned_findings(
         files | {"signature": keep, "write_policy": start}, kind, options.pop("output"), quiet=quiet
     )
+    gate.refuse_to_overwrite(start)
     policy_file, baseline_file = options.pop("policy_file"), options.pop("baseline_file")
     policy = BUILT_IN if policy_file is None else load_policy(policy_file)
     day: datetime = options.pop("day") or datetime.now().astimezone()

@@ -6,19 +6,12 @@ from typing import Any
 from onnx_affscore.audit.check import Baseline, check
 from onnx_affscore.audit.policy import BUILT_IN, parse_policy
 from onnx_affscore.findings import AuditReport
-from onnx_affscore.records import ScoredSite, Signature
+from onnx_affscore.records import Signature
 from tests.statistics.makers import signature
 from tests.statistics.makers import site as plain_site
 
 TODAY = date(2026, 11, 24)
 PLAIN = (0.5, 0.6, 0.7)
-
-
-def told(place: ScoredSite, **scores: Any) -> ScoredSite:
-    """Return a site with other figures; those that are None stand for "not measured"."""
-    from dataclasses import replace
-
-    return replace(place, scores={**place.scores, **scores})
 
 
 def with_scores(**scores: Any) -> Signature:
@@ -41,4 +34,4 @@ def codes(report: AuditReport) -> list[str]:
     return [finding.rule.code for finding in report.findings]
 
 
-__all__ = ["PLAIN", "TODAY", "audited", "codes", "plain_site", "signature", "told", "with_scores"]
+__all__ = ["PLAIN", "TODAY", "audited", "codes", "plain_site", "signature", "with_scores"]
