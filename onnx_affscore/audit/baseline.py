@@ -7,7 +7,7 @@ from typing import TypeAlias, final
 from onnx_affscore.comparison import Difference, Influences, Member
 from onnx_affscore.errors import OptionError
 from onnx_affscore.records import ScoredSite, Signature
-from onnx_affscore.statistics.alignment import by_name, chosen_way
+from onnx_affscore.statistics.alignment import ALIGNMENTS, by_name, chosen_way
 from onnx_affscore.statistics.compare import with_influences
 from onnx_affscore.statistics.differences import compare_pair
 
@@ -15,6 +15,8 @@ __all__ = ["Against", "Pair", "held_against"]
 
 Sites: TypeAlias = Sequence[ScoredSite]
 Pairs: TypeAlias = Sequence[tuple[int, int]]
+
+_BY_VALUE = "dtw"  # pairs whatever scores alike: of no use to tell what is missing or has moved
 
 
 @final
@@ -51,8 +53,9 @@ def held_against(
 ) -> Against:
     """Pair the sites of a signature with those of its baseline, and compare their scores.
 
-    Sites are paired by name where names are in common, else by order where the activations are
-    the same; between two paired sites, leftovers of the same activations are paired by order too.
+    Sites are paired as :func:`~onnx_affscore.statistics.alignment.chosen_way` has it, but never
+    by their values: then by name. Where names are in common, what is left over between two paired
+    sites, and of the same activations, is paired by order.
     ``influences`` are those of the samples on the scores of both, for paired comparison: both or
     none. Raises :class:`OptionError` where one is missing and :class:`DataError` where they are
     of another model or other data.
@@ -79,8 +82,8 @@ def held_against(
 
 def _partners(a: Sites, b: Sites) -> tuple[Pairs, str]:
     way, reason = chosen_way(a, b)
-    if way == "order":
-        return [(i, i) for i in range(len(a))], f"order: {reason}"
+    if way not in ("name", _BY_VALUE):
+        return ALIGNMENTS[way](a, b), f"{way}: {reason}"
     named = by_name(a, b)
     filled = sorted({*named, *_between(named, a, b)})
     more = f", {len(filled) - len(named)} by order between them" if len(filled) > len(named) else ""

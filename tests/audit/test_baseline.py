@@ -1,6 +1,7 @@
 """Sites find their partners in the baseline, also where names have changed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -44,6 +45,8 @@ def test_a_site_renamed_between_two_others_is_paired_by_order_too() -> None:
 def test_what_was_renamed_and_computes_something_else_is_missing_and_new() -> None:
     base = named("a", "b", "c", "d")
     found = named("a", "x", "c", "d", kinds=["Relu", "Gelu"])
+    other = replace(found.sites[1], features=99)
+    found = replace(found, sites=(found.sites[0], other, *found.sites[2:]))
     against = held_against(found, base)
     assert [s.name for s in against.missing] == ["b"]
     assert [s.name for s in against.new] == ["x"]
