@@ -25,6 +25,9 @@ SAMPLES = 200
 # Other batches and means taken elsewhere move float32 features by some roundings of 1e-7, and
 # scores, which are smooth in them, by less than ten times as much.
 ROUNDING = 1e-6
+# Potentials of a plan that is not the identity are known up to a range, of the size of the slack
+# of its next best pairing; so are the influences and the standard error that follow from them.
+UP_TO_POTENTIALS = {"affinity_low": 1e-4, "affinity_high": 1e-4, "affinity_std": 1e-4}
 # Round limits just above the least, twice the features of the widest site (see memory.py): 200
 # samples of 64, 96 and 32 columns in double precision, before and behind it.
 LIMITS = {"jax_cnn": 420_000, "torch_efficientnet": 620_000, "torch_densenet": 210_000}
@@ -55,7 +58,8 @@ def same(found: Signature, expected: Signature) -> None:
         )
         for key, value in other.scores.items():
             if isinstance(value, float):
-                assert site.scores[key] == pytest.approx(value, rel=ROUNDING, abs=ROUNDING), key
+                close = UP_TO_POTENTIALS.get(key, ROUNDING)
+                assert site.scores[key] == pytest.approx(value, rel=close, abs=close), key
             else:
                 assert site.scores[key] == value
 

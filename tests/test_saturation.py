@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnx_affscore import measure, signature
+from onnx_affscore import signature, site_scores
 from onnx_affscore.records import Array, PairedSample, SiteScore
 from tests.builder import Builder
 
@@ -17,14 +17,14 @@ X = (3.0 * np.random.default_rng(0).normal(size=(100, 3, 5))).astype(np.float32)
 def scored(monkeypatch: pytest.MonkeyPatch) -> list[PairedSample]:
     """The samples that reach the scorer, in the order of the sites."""
     seen: list[PairedSample] = []
-    score = measure.score_sample  # type: ignore[attr-defined]
+    score = site_scores.score_sample  # type: ignore[attr-defined]
 
     def spy(sample: PairedSample, **options: Any) -> SiteScore:
         seen.append(sample)
         found: SiteScore = score(sample, **options)
         return found
 
-    monkeypatch.setattr(measure, "score_sample", spy)
+    monkeypatch.setattr(site_scores, "score_sample", spy)
     return seen
 
 
