@@ -16,7 +16,7 @@ _FILES = ("json", "csv", "plot", "dendrogram", "heat_map", "curves", "scatter")
 @click.argument("signatures", nargs=-1, required=True, type=click.Path(exists=True))
 @click.option(
     "--align",
-    type=click.Choice(["auto", "name", "order", "dtw"]),
+    type=click.Choice(["auto", "name", "order", "structure", "dtw"]),
     default="auto",
     show_default=True,
     help="How sites find their partners.",

@@ -184,10 +184,13 @@ def _largest(comparison: Comparison) -> Iterator[str]:
     found = [(pair, d) for pair in comparison.pairs for d in pair.differences]
     if not found:
         return
-    found.sort(key=lambda entry: (not _differs(entry[1]), -abs(entry[1].difference)))
-    yield from _section("Differing sites, significant ones first")
+    found.sort(key=lambda entry: (_by_chance(entry[1]), -abs(entry[1].difference)))
+    yield from _section("Differing sites, the largest first, those not significant last")
     rows = [_difference(pair, d) for pair, d in found[:_LISTED]]
-    yield from _table(["signature", "site", "a", "b", "b - a", "95 %", "p"], rows)
+    header = ["signature", "site", "a", "b", "b - a", "95 %", "p"]
+    if len(comparison.pairs) == 1:
+        header, rows = header[1:], [row[1:] for row in rows]
+    yield from _table(header, rows)
     if len(found) > _LISTED:
         yield f"  and {len(found) - _LISTED} more, in the files"
 
@@ -198,12 +201,16 @@ def _difference(pair: PairComparison, d: Difference) -> list[str]:
     p = "unknown"
     if d.p_corrected is not None:
         shown = "<0.0001" if d.p_corrected < 1e-4 else f"{d.p_corrected:.4f}"
-        p = shown if _differs(d) else f"{shown} not significant"
+        p = f"{shown} not significant" if _by_chance(d) else shown
     return [pair.b, site, number(d.a), number(d.b), f"{d.difference:+.4f}", half, p]
 
 
 def _differs(d: Difference) -> bool:
     return d.p_corrected is not None and d.p_corrected < _LEVEL
+
+
+def _by_chance(d: Difference) -> bool:
+    return d.p_corrected is not None and d.p_corrected >= _LEVEL
 
 
 def _associations(comparison: Comparison) -> Iterator[str]:
@@ -223,6 +230,7 @@ def _notes(comparison: Comparison) -> Iterator[str]:
     sites = [d for pair in pairs for d in pair.differences]
     notes = [
         *comparison.warnings,
+        *(note for pair in pairs for note in _changed_in_kind(pair, comparison)),
         *_grouped((r.reason for r in comparison.associations if r.reason), "coefficients"),
         *_grouped((w for pair in pairs for w in pair.warnings), "comparisons"),
         *_grouped((w for d in sites for w in d.warnings), "pairs of sites"),
@@ -232,6 +240,26 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         yield from _section("Notes")
     for note in notes:
         yield from _wrapped("-", printable(note))
+
+
+def _changed_in_kind(pair: PairComparison, comparison: Comparison) -> Iterator[str]:
+    """Name the sites that changed in kind, where names are in common or the graphs are alike."""
+    if pair.alignment.method not in ("name", "structure"):
+        return
+    members = {member.label: member for member in comparison.members}
+    for label, other, places in (
+        (pair.a, pair.b, pair.alignment.unpaired_a),
+        (pair.b, pair.a, pair.alignment.unpaired_b),
+    ):
+        sites = members[label].signature.sites
+        names = [f"{sites[i].name} ({sites[i].activation})" for i in places]
+        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        if names:
+            shown = ", ".join(names[:_LISTED])
+            yield f"{label} has sites without a partner in {other}: {shown}{more}"
+    for d in pair.differences:
+        if d.activation_a != d.activation_b:
+            yield f"{d.site_b} is {d.activation_b} in {pair.b}, {d.activation_a} in {pair.a}"
 
 
 def _grouped(texts: Iterable[str], noun: str) -> Iterator[str]:

@@ -10,13 +10,15 @@ from onnx_affscore.comparison import Alignment
 from onnx_affscore.errors import OptionError
 from onnx_affscore.records import ScoredSite, Signature
 from onnx_affscore.statistics.dtw import dtw_path
+from onnx_affscore.statistics.structure import by_structure
 
 __all__ = ["ALIGNMENTS", "align", "chosen_way"]
 
 Sites: TypeAlias = Sequence[ScoredSite]
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
 
-_SHARED = 0.5  # of all names: below it two networks have names in common by chance ("features.1")
+_NAMED = 0.9  # of all names: below it a site that was renamed has its partner left over
+_ALIKE = 0.5  # of all sites: below it two networks have layers in common by chance
 
 
 def by_name(a: Sites, b: Sites) -> Pairs:
@@ -41,6 +43,7 @@ def by_warping(a: Sites, b: Sites) -> Pairs:
 ALIGNMENTS: Mapping[str, Callable[[Sites, Sites], Pairs]] = {
     "name": by_name,
     "order": by_order,
+    "structure": by_structure,
     "dtw": by_warping,
 }
 
@@ -69,14 +72,19 @@ def align(a: Signature, b: Signature, *, method: str = "auto") -> Alignment:
 def chosen_way(a: Sites, b: Sites) -> tuple[str, str]:
     """Return the row of the table that fits two signatures, and why.
 
-    ``name`` where at least half of all names are in both, else ``order`` where the activations
-    are the same in number, kind and order, else ``dtw``.
+    ``name`` where nearly all names are in both, else ``order`` where the activations are the same
+    in number, kind and order, else ``structure`` where at least half of all sites find a partner,
+    else ``dtw``.
     """
     shared = len(by_name(a, b))
     union = len(a) + len(b) - shared
-    if shared and shared >= _SHARED * union:
+    if shared and shared >= _NAMED * union:
         return "name", f"{shared} of {union} names are in both"
     found = f"only {shared} of {union} names are in both"
     if [site.activation for site in a] == [site.activation for site in b]:
         return "order", f"{found}, and the activations are the same"
+    alike = len(by_structure(a, b))
+    sites = len(a) + len(b) - alike
+    if alike >= _ALIKE * sites:
+        return "structure", f"{found}, {alike} of {sites} sites are alike"
     return "dtw", f"{found}, and the activations differ"

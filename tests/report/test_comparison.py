@@ -99,7 +99,7 @@ def test_the_tree_joins_what_is_near_first(whole: Comparison) -> None:
 
 def test_significance_is_told_and_doubt_as_well(tested: Comparison) -> None:
     first, second, third = section(tested, "Differing sites")[1:]
-    assert first.split() == ["b", "act.0", "0.5000", "0.7000", "+0.2000", "+-0.0277", "<0.0001"]
+    assert first.split() == ["act.0", "0.5000", "0.7000", "+0.2000", "+-0.0277", "<0.0001"]
     assert third.endswith("0.4795 not significant")
     assert second.endswith("unknown")
     (row,) = section(tested, "Site by site")[1:]
@@ -107,6 +107,21 @@ def test_significance_is_told_and_doubt_as_well(tested: Comparison) -> None:
     notes = " ".join(line.strip() for line in section(tested, "Notes"))
     assert "not comparable: the covariance is empirical against ledoit-wolf" in notes
     assert "no error known: no standard error was measured (pairs of sites: 1)" in notes
+
+
+def test_sites_that_changed_in_kind_are_named() -> None:
+    kinds = [{"activation": name} for name in ("Relu", "PRelu", "Silu", "Tanh")]
+    a = signature([0.2, 0.9, 0.5, 0.4], sites=kinds)
+    changed = [kinds[0], {"activation": "Relu"}, {"name": "extra", "features": 2}, *kinds[2:]]
+    b = signature([0.2, 0.5, 0.9, 0.5, 0.4], sites=changed)
+    found = compare([a, b], labels=["a", "b"])
+    notes = " ".join(line.strip() for line in section(found, "Notes"))
+    assert (
+        "- b has sites without a partner in a: extra (Relu) - act.1 is Relu in b, PRelu in a"
+        in notes
+    )
+    first, *_ = section(found, "Differing sites")[1:]
+    assert first.split()[:4] == ["act.1", "0.9000", "0.5000", "-0.4000"]
 
 
 def test_what_is_missing_has_its_reason_in_the_text(bare: Comparison) -> None:

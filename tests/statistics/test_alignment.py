@@ -7,6 +7,9 @@ from onnx_affscore.records import Signature
 from onnx_affscore.statistics.alignment import ALIGNMENTS, align
 from tests.statistics.makers import signature, waves
 
+TEN = tuple("abcdefghij")
+OTHERS = [{"activation": "Gelu", "features": 4, "name": name} for name in "xy"]
+
 
 def named(*names: str, activation: str = "Relu") -> Signature:
     sites = [{"name": name, "activation": activation} for name in names]
@@ -48,14 +51,19 @@ def test_a_signature_without_sites_has_no_pairs(method: str) -> None:
 @pytest.mark.parametrize(
     ("a", "b", "chosen"),
     [
-        (named("a", "b", "c"), named("a", "b", "d"), "name"),
-        (named("a", "b", "c"), named("a", "d", "e"), "order"),
-        (named("a", "b", "c"), named("a", "d", "e", activation="Gelu"), "dtw"),
-        (named("a", "b", "c"), named("a", "d"), "dtw"),
+        (named(*TEN), named(*TEN[:9]), "name"),
+        (named(*TEN), named(*TEN[:8]), "structure"),
+        (named("a", "b", "c"), named("a", "b", "d"), "order"),
+        (named("a", "b", "c"), named("a", "d"), "structure"),
+        (named("a", "b", "c"), named("a"), "dtw"),
         (named("a", "b"), named("a", "b", activation="Gelu"), "name"),
+        (named("a", "b"), named("c", "d", activation="Gelu"), "structure"),
+        (named("a", "b"), signature([0.2, 0.3], sites=OTHERS), "dtw"),
     ],
 )
-def test_auto_takes_names_then_order_then_warping(a: Signature, b: Signature, chosen: str) -> None:
+def test_auto_takes_names_then_order_then_structure_then_warping(
+    a: Signature, b: Signature, chosen: str
+) -> None:
     found = align(a, b)
     assert found.method == chosen
     assert found.pairs == align(a, b, method=chosen).pairs
