@@ -334,9 +334,8 @@ class ScoredSite:
 class Signature:
     """The non-linearity signature of a model on a data set: one affinity score per activation.
 
-    Fields are those of the contract's JSON; ``sites`` are in execution order, the listed but
-    unscored ones among them. Everything is plain data, so that a signature round-trips through
-    its file.
+    Fields are those of the signature file, and plain data; ``sites`` are in execution order, the
+    listed but unscored ones among them.
     """
 
     schema_version: str
