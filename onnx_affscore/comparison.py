@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, final
+from typing import Any, Protocol, TypeAlias, final
 
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import FloatArray, Reading, Signature
@@ -13,11 +13,13 @@ __all__ = [
     "Clustering",
     "Comparison",
     "ComparisonOptions",
+    "Deviation",
     "Difference",
     "DistanceMatrix",
     "Influences",
     "Member",
     "PairComparison",
+    "Reproduction",
     "Training",
     "refuse_mixed_methods",
 ]
@@ -234,6 +236,37 @@ class Comparison:
     def labels(self) -> list[str]:
         """The names of the members, in order."""
         return [member.label for member in self.members]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One figure that is not as the record has it; ``site`` None where sites themselves differ."""
+
+    site: str | None
+    figure: str
+    recorded: Any
+    found: Any
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """What came of scoring again.
+
+    ``changed`` names what is not as in the record (machine, versions, threads, ...); only where it
+    is empty the same bits are wanted, and ``tolerance`` is 0.
+    """
+
+    found: Signature
+    changed: tuple[str, ...]
+    deviations: tuple[Deviation, ...]
+    tolerance: float
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether all is as it must be."""
+        return not self.deviations
 
 
 def refuse_mixed_methods(names: Sequence[str], signatures: Sequence[Signature]) -> None:

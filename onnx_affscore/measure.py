@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from onnx_affscore.data.source import Data
 from onnx_affscore.engine import open_engine
@@ -13,6 +11,12 @@ from onnx_affscore.gather import Gathered, gather
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import DataSource
+from onnx_affscore.provenance import (
+    data_specs,
+    machine,
+    package_versions,
+    recorded_options,
+)
 from onnx_affscore.records import (
     METHOD_VERSION,
     SCHEMA_VERSION,
@@ -74,6 +78,7 @@ def _measured(
         model=m.model.info,
         data={
             "source": source.name,
+            "specs": data_specs(data),
             "synthetic": source.synthetic,
             "samples": witness.fingerprint.samples,
             "sha256": witness.fingerprint.hexdigest(),
@@ -83,14 +88,18 @@ def _measured(
             "device": gathered.ran.device,
             "providers": list(gathered.ran.providers),
             "batch_size": gathered.ran.size,
-            "versions": runtime_versions(gathered.ran.device, index=device_index(m.options.device)),
+            "versions": {
+                **runtime_versions(gathered.ran.device, index=device_index(m.options.device)),
+                **package_versions(),
+            },
+            "machine": machine(),
             "seconds": {"inference": ran - ready, "scoring": done - ran, "total": done - start},
             "outputs_verified": witness.verdict is not None and witness.verdict.unchanged,
             "samples_counted": gathered.counted,
             "site_groups": gathered.groups,
             "features_on_disk": gathered.written,
             **m.engine.record,
-            **_recorded(m.options),
+            **recorded_options(m.options),
         },
         sites=sites,
         skipped=located.skipped,
@@ -124,22 +133,3 @@ def _check_selected(sites: Sequence[ActivationSite]) -> None:
             f"none of the {len(sites)} activation(s) is selected ({'; '.join(reasons)});"
             " choose others with --roles, --include and --exclude ('sites MODEL' lists them)"
         )
-
-
-def _recorded(options: Options) -> dict[str, Any]:
-    selection = asdict(options.selection)
-    return {
-        "seed": options.seed,
-        "pool": options.pool,
-        "covariance": options.covariance,
-        "metrics": None if options.metrics is None else list(options.metrics),
-        "sparsity": options.sparsity,
-        "memory_limit": options.memory_limit,
-        "batches": options.batches,
-        "feature_axis": options.feature_axis,
-        "operators": list(options.operators),
-        "probes": list(options.probes),
-        "composition": options.composition,
-        "composition_from": options.composition_from,
-        **{k: list(v) if isinstance(v, tuple) else v for k, v in selection.items()},
-    }

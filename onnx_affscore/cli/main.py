@@ -18,6 +18,7 @@ _COMMANDS = {
     "instrument": "onnx_affscore.cli.instrument",
     "compare": "onnx_affscore.cli.compare",
     "annotate": "onnx_affscore.cli.annotate",
+    "reproduce": "onnx_affscore.cli.reproduce",
     "report": "onnx_affscore.cli.report",
     "check": "onnx_affscore.cli.check",
     "rules": "onnx_affscore.cli.rules",

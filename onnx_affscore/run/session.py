@@ -20,6 +20,9 @@ from onnx_affscore.run.providers import CPU, Device, check_assignment
 
 __all__ = ["Session", "runtime_versions"]
 
+# The builds for Windows tell Microsoft of sessions unless they are told not to.
+ort.disable_telemetry_events()
+
 _LEVELS = {
     "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
     "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
