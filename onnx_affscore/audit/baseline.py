@@ -1,6 +1,6 @@
 """A signature beside its baseline: which site is which, and how far each score has moved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, final
 
@@ -43,6 +43,11 @@ class Against:
     missing: tuple[ScoredSite, ...]
     new: tuple[ScoredSite, ...]
     notes: tuple[str, ...]
+
+    @property
+    def former_names(self) -> Mapping[str, str]:
+        """Names in the baseline, by those in the signature."""
+        return {pair.site.name: pair.base.name for pair in self.pairs}
 
 
 def held_against(

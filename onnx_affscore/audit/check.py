@@ -1,7 +1,7 @@
 """The gate: a signature held against a policy, and where there is one against a baseline."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import final
 
@@ -75,7 +75,8 @@ def check(
                 passed.append(look)
     if against is None and any(entry.rule.compares for entry in policy.rules):
         notes.append("no baseline was given: nothing was compared with one")
-    counting, hidden = _divided(found, policy.suppressions, today)
+    former = {} if against is None else against.former_names
+    counting, hidden = _divided(found, policy.suppressions, today, former=former)
     return AuditReport(
         model=signature.model,
         policy=policy.name,
@@ -147,11 +148,18 @@ def _expired(suppressions: Iterable[Suppression], today: date) -> Iterator[Findi
 
 
 def _divided(
-    found: Iterable[Finding], suppressions: Iterable[Suppression], today: date
+    found: Iterable[Finding],
+    suppressions: Iterable[Suppression],
+    today: date,
+    *,
+    former: Mapping[str, str],
 ) -> tuple[list[Finding], list[Suppressed]]:
     counting, hidden = [], []
     for finding in found:
-        fitting = (s for s in suppressions if s.until >= today and s.fits(finding))
+        known = replace(finding, site=former.get(finding.site or "", finding.site))
+        fitting = (
+            s for s in suppressions if s.until >= today and (s.fits(finding) or s.fits(known))
+        )
         match next(fitting, None):
             case None:
                 counting.append(finding)

@@ -59,15 +59,24 @@ class Case:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def selects(self, site: ScoredSite) -> bool:
-        """Whether the parameters choose a site."""
+        """Whether the parameters choose a site, by its name or by that of its partner.
+
+        A policy that was written for the baseline thus holds after a conversion that renames.
+        """
+        names = {site.name, self.former_names.get(site.name, site.name)}
         name, pattern = self.params.get("site"), self.params.get("match")
         kinds, roles = self.params.get("activation"), self.params.get("role")
         return (
-            (name is None or site.name == name)
-            and (pattern is None or re.search(pattern, site.name) is not None)
+            (name is None or name in names)
+            and (pattern is None or any(re.search(pattern, known) for known in names))
             and (kinds is None or site.activation in kinds)
             and (roles is None or site.role in roles)
         )
+
+    @property
+    def former_names(self) -> Mapping[str, str]:
+        """Names of sites in the baseline, by those in the signature; empty without one."""
+        return {} if self.against is None else self.against.former_names
 
     @property
     def sites(self) -> Iterator[ScoredSite]:

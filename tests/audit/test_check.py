@@ -124,6 +124,21 @@ def test_a_rule_of_the_baseline_may_speak_of_a_site_that_is_missing() -> None:
     assert codes(audited(text, signature(PLAIN[:2]), base=signature(PLAIN))) == ["AFF104"]
 
 
+def test_a_policy_holds_for_the_partners_of_sites_that_were_renamed() -> None:
+    """Bounds and suppressions that name a site of the baseline follow it to its new name."""
+    base = signature([0.5, 0.6])
+    old = base.sites[0].name
+    sites = (replace(base.sites[0], name="renamed"), base.sites[1])
+    found = replace(base, sites=sites)
+    bound = f'[[rule]]\ncode = "AFF001"\nsite = "{old}"\n'
+    assert codes(audited(f"{bound}max = 0.9", found, base=base)) == []
+    assert codes(audited(f"{bound}max = 0.4", found, base=base)) == ["AFF001"]
+    assert codes(audited(f"{bound}max = 0.9", found)) == ["AFF402"]
+    spared = f'[[suppress]]\ncode = "AFF001"\nsite = "{old}"\nreason = "known"\nuntil = 2099-01-01'
+    report = audited(f"{bound}max = 0.4\n{spared}", found, base=base)
+    assert (codes(report), len(report.suppressed)) == ([], 1)
+
+
 def test_a_policy_that_compares_wants_a_baseline_and_the_built_in_one_does_without() -> None:
     with pytest.raises(OptionError, match=r"rule\[0\] \(AFF101\) compares.*give --baseline"):
         audited('[[rule]]\ncode = "AFF101"', signature(PLAIN))
