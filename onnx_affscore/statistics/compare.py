@@ -209,8 +209,12 @@ def _warnings(members: Sequence[Member], options: ComparisonOptions) -> list[str
     made_up = [member.label for member in members if member.signature.data.get("synthetic")]
     if made_up:
         found.append(f"scored on made-up input, which says little: {', '.join(made_up)}")
+    if len({_digest(member.signature) for member in members}) > 1:
+        shown = _shown([_data(member.signature) for member in members])
+        found.append(
+            "not comparable as they are, the data, or the form models take it in, differs: " + shown
+        )
     for what, values in (
-        ("data, or the form models take it in,", [_data(member.signature) for member in members]),
         ("pooling", [str(member.signature.run.get("pool")) for member in members]),
         ("covariance", [str(member.signature.run.get("covariance")) for member in members]),
     ):
@@ -221,6 +225,11 @@ def _warnings(members: Sequence[Member], options: ComparisonOptions) -> list[str
             f"ward's linkage is meant for Euclidean distances, which {options.distance} is not"
         )
     return found
+
+
+def _digest(signature: Signature) -> tuple[object, object]:
+    """What says that data are the same, wherever they lie."""
+    return signature.data.get("sha256"), signature.data.get("samples")
 
 
 def _data(signature: Signature) -> str:

@@ -139,6 +139,11 @@ def test_what_keeps_signatures_from_being_comparable_is_said(
     assert compare([two[0], two[0]], labels=["x", "y"]).warnings == ()
 
 
+def test_the_same_data_in_another_place_are_the_same_data() -> None:
+    moved = signature([0.6], source="elsewhere/x.npy")
+    assert compare([signature([0.5]), moved], labels=["a", "b"]).warnings == ()
+
+
 def test_wards_linkage_is_warned_of_where_distances_are_not_euclidean() -> None:
     assert any("ward" in w for w in compare(waves(), linkage="ward").warnings)
     alike = [signature([0.1 * i, 0.5], path=f"{i}") for i in range(4)]
