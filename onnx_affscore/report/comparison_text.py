@@ -23,6 +23,7 @@ _LABEL = 40  # cells of a label outside tables
 _LISTED = 12  # largest differences
 _LEAST = 8  # cells that a column of words keeps
 _LEVEL = 0.05
+_SMALL = 5e-5  # below it a difference would be shown as 0
 _WORDS = (
     "signature",
     "family",
@@ -196,13 +197,20 @@ def _largest(comparison: Comparison) -> Iterator[str]:
 
 
 def _difference(pair: PairComparison, d: Difference) -> list[str]:
-    site = d.site_a if d.site_a == d.site_b else f"{d.site_a} > {d.site_b}"
+    # Two graphs of one network: the baseline's name tells where it is, the files have both.
+    both = pair.alignment.method == "dtw" and d.site_a != d.site_b
+    site = f"{d.site_a} > {d.site_b}" if both else d.site_a
     half = "-" if d.std is None or d.high is None else f"+-{d.high - d.difference:.4f}"
     p = "unknown"
     if d.p_corrected is not None:
         shown = "<0.0001" if d.p_corrected < 1e-4 else f"{d.p_corrected:.4f}"
         p = f"{shown} not significant" if _by_chance(d) else shown
-    return [pair.b, site, number(d.a), number(d.b), f"{d.difference:+.4f}", half, p]
+    moved = (
+        f"{d.difference:+.4f}"
+        if abs(d.difference) >= _SMALL or not d.difference
+        else f"{d.difference:+.0e}"
+    )
+    return [pair.b, site, number(d.a), number(d.b), moved, half, p]
 
 
 def _differs(d: Difference) -> bool:

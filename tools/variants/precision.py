@@ -8,6 +8,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnx.version_converter
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -21,6 +22,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 __all__ = ["half", "int8"]
 
 Rows = npt.NDArray[Any]
+_PER_CHANNEL = 13  # the opset from which on DequantizeLinear has an axis
 
 
 def half(model: onnx.ModelProto, *, keep_inputs: bool = False) -> onnx.ModelProto:
@@ -41,6 +43,9 @@ def int8(
     """
     method = CalibrationMethod.MinMax if clipped is None else CalibrationMethod.Percentile
     more: dict[str, Any] = {} if clipped is None else {"CalibPercentile": clipped}
+    opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    if opset < _PER_CHANNEL:
+        model = onnx.version_converter.convert_version(model, _PER_CHANNEL)
     with TemporaryDirectory() as folder:
         given, prepared, out = (Path(folder) / name for name in ("given", "prepared", "int8"))
         onnx.save(model, given)  # a model in memory would lose its weights to a file
