@@ -31,6 +31,7 @@ COMMANDS = [
     "check",
     "rules",
     "annotate",
+    "reproduce",
     "paper",
     "demo",
     "doctor",
