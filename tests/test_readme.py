@@ -1,7 +1,10 @@
 """The README's commands and Python are run as they stand."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,11 +14,9 @@ from onnx_affscore.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-COMMANDS = [
-    line.removeprefix("$ ")
+SESSIONS = [
+    [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
     for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
-    if line.startswith("$ ")
 ]
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
@@ -28,15 +29,20 @@ def in_a_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_of_the_readme_works(command: str, in_a_clone: Path) -> None:
-    program, *arguments = shlex.split(command)
-    assert program == "onnx-affscore"
-    if "score" in arguments:
-        arguments += ["--samples", "200"]  # as the README's, but quick
-    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    assert result.stdout
+@pytest.mark.parametrize("commands", SESSIONS, ids=lambda commands: commands[0])
+def test_every_command_of_the_readme_works(commands: list[str], in_a_clone: Path) -> None:
+    for command in commands:
+        program, *arguments = shlex.split(command)
+        if program == "python":
+            path = {**os.environ, "PYTHONPATH": str(ROOT)}
+            subprocess.run([sys.executable, *arguments], check=True, capture_output=True, env=path)
+            continue
+        assert program == "onnx-affscore"
+        if "score" in arguments:
+            arguments += ["--samples", "200"]  # as the README's, but quick
+        result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert result.stdout
 
 
 @pytest.mark.parametrize("code", PYTHON)

@@ -58,7 +58,7 @@ def load(path: str | Path) -> LoadedModel:
         )
     folder = path.resolve().parent
     _check_external_data(proto, path, folder)
-    return LoadedModel(proto, folder, _describe(proto, path, hashlib.sha256(content).hexdigest()))
+    return LoadedModel(proto, folder, _describe(proto, path, _digest(content, proto, folder)))
 
 
 def external_location(tensor: onnx.TensorProto) -> str | None:
@@ -113,6 +113,15 @@ def save(proto: onnx.ModelProto, path: str | Path, *, like: LoadedModel) -> None
         raise ModelError(f"cannot write {path}: {exc.strerror or exc}") from exc
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _digest(content: bytes, proto: onnx.ModelProto, folder: Path) -> str:
+    """SHA-256 of the file; where weights lie in others, of it and of their names and digests."""
+    total = hashlib.sha256(content)
+    for name in external_files(proto, folder):
+        with (folder / name).open("rb") as file:
+            total.update(f"\n{name} {hashlib.file_digest(file, 'sha256').hexdigest()}".encode())
+    return total.hexdigest()
 
 
 def _check_external_data(proto: onnx.ModelProto, path: Path, folder: Path) -> None:

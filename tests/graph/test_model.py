@@ -107,6 +107,19 @@ def test_external_weights_beside_the_model_are_allowed(tmp_path: Path) -> None:
     assert load(path).folder == tmp_path
 
 
+def test_the_hash_is_that_of_the_file_and_of_weights_beside_it(tmp_path: Path) -> None:
+    plain = written(dense().proto(), tmp_path)
+    assert load(plain).info.sha256 == hashlib.sha256(plain.read_bytes()).hexdigest()
+    path = written(external(dense().proto(), "w.data"), tmp_path)
+    weights = tmp_path / "w.data"
+    seen = set()
+    for content in (bytes(1024), bytes(1023) + b"1"):
+        weights.write_bytes(content)
+        seen |= {load(path).info.sha256, load(path).info.sha256}
+    assert len(seen) == 2
+    assert hashlib.sha256(path.read_bytes()).hexdigest() not in seen
+
+
 def test_a_missing_external_file_is_named(tmp_path: Path) -> None:
     path = written(external(dense().proto(), "w.data"), tmp_path)
     with pytest.raises(ModelError, match=r"'w\.data' of tensor .* is missing"):
