@@ -1,5 +1,6 @@
 """The examples of docs/python.md run, in order and in one session, and print what the page says."""
 
+import os
 import re
 import subprocess
 import sys
@@ -17,11 +18,13 @@ def in_a_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that has the zoo, and nothing that could be overwritten."""
     (tmp_path / "models").symlink_to(ROOT / "models")
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)  # MLflow leaves there what other tests have chosen
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     return tmp_path
 
 
-# In a process of its own: MLflow remembers the experiment that other tests have chosen.
+# In a process of its own: MLflow keeps its state for as long as one lives.
 def test_every_example_runs_and_prints_what_it_says(in_a_clone: Path) -> None:
     end = "-- end of the block --"
     script = "\n".join(f"{block}\nprint({end!r})" for block in BLOCKS)
