@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnx_affscore import Signature, signature, site_scores
+from onnx_affscore import Signature, signature
 from onnx_affscore.errors import DataError, NothingToScoreError, OptionError, RunError
 from onnx_affscore.options import COVARIANCES, POOLS
-from onnx_affscore.records import Array, PairedSample, SiteScore
+from onnx_affscore.records import Array, PairedSample
 from tests.builder import Builder
 
 ROWS, WIDTH = 30, 6
@@ -43,21 +43,6 @@ def by_numpy(x: Array) -> list[tuple[Array, Array]]:
     first = x @ weights(WIDTH, 5, 1)
     second = np.maximum(first, 0) @ weights(5, 4, 2)
     return [(first, np.maximum(first, 0)), (second, np.tanh(second))]
-
-
-@pytest.fixture
-def scored(monkeypatch: pytest.MonkeyPatch) -> list[PairedSample]:
-    """The samples that reach the scorer, in the order of the sites."""
-    seen: list[PairedSample] = []
-    score = site_scores.score_sample  # type: ignore[attr-defined]
-
-    def spy(sample: PairedSample, **options: Any) -> SiteScore:
-        seen.append(sample)
-        found: SiteScore = score(sample, **options)
-        return found
-
-    monkeypatch.setattr(site_scores, "score_sample", spy)
-    return seen
 
 
 def test_the_rows_that_are_scored_equal_numpy(tmp_path: Path, scored: list[PairedSample]) -> None:

@@ -1,31 +1,15 @@
 """Saturation and the owners of rows on their way from the model to the scorer."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from onnx_affscore import signature, site_scores
-from onnx_affscore.records import Array, PairedSample, SiteScore
+from onnx_affscore import signature
+from onnx_affscore.records import Array, PairedSample
 from tests.builder import Builder
 
 X = (3.0 * np.random.default_rng(0).normal(size=(100, 3, 5))).astype(np.float32)
-
-
-@pytest.fixture
-def scored(monkeypatch: pytest.MonkeyPatch) -> list[PairedSample]:
-    """The samples that reach the scorer, in the order of the sites."""
-    seen: list[PairedSample] = []
-    score = site_scores.score_sample  # type: ignore[attr-defined]
-
-    def spy(sample: PairedSample, **options: Any) -> SiteScore:
-        seen.append(sample)
-        found: SiteScore = score(sample, **options)
-        return found
-
-    monkeypatch.setattr(site_scores, "score_sample", spy)
-    return seen
 
 
 def network(folder: Path) -> Path:

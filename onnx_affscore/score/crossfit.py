@@ -109,9 +109,7 @@ def _judged(images: FloatArray, target: FloatArray) -> Transport:
 
 def _folds(sample: Prepared) -> Iterator[Indices]:
     """Rows of each fold; none where there are too few samples."""
-    owners = sample.x.sample.owners
-    samples = np.arange(sample.n) if owners is None else np.unique(owners, return_inverse=True)[1]
-    count = int(samples.max()) + 1
+    samples, count = sample.samples
     if count < FEWEST:
         return
     dealt = np.random.default_rng(0).permutation(count) % FOLDS

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, final
 
 import numpy as np
+import numpy.typing as npt
 
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import Array, FeatureSample, FloatArray, PairedSample, Reading, Status
@@ -129,6 +130,15 @@ class Prepared:
             )
         self.n, self.d = self.x.n, self.x.d
         self._factors: dict[int, Factor] = {}
+
+    @lazy
+    def samples(self) -> tuple[npt.NDArray[np.intp], int]:
+        """The sample that each row is of, (n,), counted from 0, and how many samples there are."""
+        owners = self.pair.x.owners
+        if owners is None:
+            return np.arange(self.n), self.n
+        names, numbers = np.unique(owners, return_inverse=True)
+        return numbers, len(names)
 
     @lazy
     def trouble(self) -> Reading | None:

@@ -148,7 +148,7 @@ def uncertainty(sample: Prepared, found: Affinity) -> Uncertainty:
     """
     if found.value is None or found.transport is None:
         return Uncertainty(Verdict.UNDEFINED, found.reason)
-    owners, samples = _samples(sample)
+    owners, samples = sample.samples
     rank = max(found.rank_x or 1, found.rank_y or 1)
     known = Uncertainty(Verdict.FEW_SAMPLES, None, samples / rank)
     few = f"{samples} samples for rank {rank}, {samples / rank:.1f} a direction; wanted {AMPLE}"
@@ -166,7 +166,7 @@ def uncertainty(sample: Prepared, found: Affinity) -> Uncertainty:
         each = _by_sample(derived.influence(found.transport), owners)
         error = math.sqrt(float(each @ each) / (samples * (samples - 1)))
         freedom = _freedom(each)
-        plan = _plan(sample, found, found.transport, owners, std=error / (2.0 * math.sqrt(q)))
+        plan = _plan(sample, found, found.transport, std=error / (2.0 * math.sqrt(q)))
         bias = (
             _bias(derived, owners, samples, at=found.transport.own / 2.0)
             if plan is Plan.IDENTITY
@@ -226,19 +226,8 @@ def _width(freedom: float) -> float:
     return (1.0 + 1.0 / math.sqrt(freedom)) * float(stats.t.ppf((1.0 + LEVEL) / 2.0, freedom))
 
 
-def _samples(sample: Prepared) -> tuple[Indices | None, int]:
-    """The sample of every row, None where each is its own, and their number."""
-    owners = sample.x.sample.owners
-    if owners is None:
-        return None, sample.n
-    names, inverse = np.unique(owners, return_inverse=True)
-    return inverse, len(names)
-
-
-def _by_sample(influence: FloatArray, owners: Indices | None) -> FloatArray:
+def _by_sample(influence: FloatArray, owners: Indices) -> FloatArray:
     """Influences of samples: those of their rows, which come and go together, added up."""
-    if owners is None:
-        return influence
     sums = np.bincount(owners, weights=influence)
     return np.asarray(sums * (len(sums) / len(influence)))
 
@@ -250,20 +239,17 @@ def _freedom(each: FloatArray) -> float:
     return 2.0 * float(squared.sum()) ** 2 / excess if excess > 0.0 else math.inf
 
 
-def _bias(derived: Linearised, owners: Indices | None, samples: int, *, at: float) -> float:
+def _bias(derived: Linearised, owners: Indices, samples: int, *, at: float) -> float:
     """Bias of q where row i is paired with row i."""
     generator = np.random.default_rng(0)
     found = []
     for _ in range(min(MOST, max(1, REWEIGHTINGS // len(derived.theta)))):
         signs = generator.choice([-1.0, 1.0], samples)
-        step = signs if owners is None else signs[owners]
-        found.append(derived.bias(step, step=STEP, at=at))
+        found.append(derived.bias(signs[owners], step=STEP, at=at))
     return float(np.mean(found))
 
 
-def _plan(
-    sample: Prepared, found: Affinity, plan: Transport, owners: Indices | None, *, std: float
-) -> Plan:
+def _plan(sample: Prepared, found: Affinity, plan: Transport, *, std: float) -> Plan:
     gap = math.sqrt(plan.own / 2.0) - math.sqrt(plan.cost / 2.0)
     if gap <= NEGLIGIBLE_GAP * std:
         return Plan.IDENTITY
@@ -272,7 +258,7 @@ def _plan(
     rank = min(found.rank_x or 1, found.rank_y or 1)
     if rank > SETTLING:
         return Plan.MOVING
-    halves = [_half(sample, owners, parity) for parity in (0, 1)]
+    halves = [_half(sample, parity) for parity in (0, 1)]
     values = [half for half in halves if half is not None]
     if len(values) < len(halves) or found.value is None:
         return Plan.MOVING
@@ -281,10 +267,9 @@ def _plan(
     return Plan.SETTLED if left <= TOLERATED * std else Plan.MOVING
 
 
-def _half(sample: Prepared, owners: Indices | None, parity: int) -> float | None:
+def _half(sample: Prepared, parity: int) -> float | None:
     """The score of every other sample."""
-    chosen = (np.arange(sample.n) if owners is None else owners) % 2 == parity
-    half = some_rows(sample.pair, chosen)
+    half = some_rows(sample.pair, sample.samples[0] % 2 == parity)
     return affinity(half, covariance="empirical").value
 
 

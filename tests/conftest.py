@@ -1,0 +1,23 @@
+"""What tests of whole measurements share."""
+
+from typing import Any
+
+import pytest
+
+from onnx_affscore import site_scores
+from onnx_affscore.records import PairedSample, SiteScore
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[PairedSample]:
+    """The samples that reach the scorer, in the order of the sites."""
+    seen: list[PairedSample] = []
+    score = site_scores.score_sample  # type: ignore[attr-defined]
+
+    def spy(sample: PairedSample, **options: Any) -> SiteScore:
+        seen.append(sample)
+        found: SiteScore = score(sample, **options)
+        return found
+
+    monkeypatch.setattr(site_scores, "score_sample", spy)
+    return seen
