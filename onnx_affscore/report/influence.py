@@ -13,6 +13,7 @@ import numpy as np
 from onnx_affscore.errors import DataError, OptionError
 from onnx_affscore.records import FloatArray, Signature
 from onnx_affscore.report.files import write
+from onnx_affscore.report.planning import planned_files
 
 __all__ = ["InfluenceFile", "check_influence_path", "load_influence", "write_influence"]
 
@@ -38,13 +39,10 @@ class InfluenceFile:
 
 def check_influence_path(path: str | os.PathLike[str]) -> None:
     """Refuse a path that cannot become the sidecar, before the long work."""
-    target = Path(path)
-    if target.suffix != SUFFIX:
-        raise OptionError(f"--influence {path}: found the suffix {target.suffix!r}; wanted .npz")
-    if not target.parent.is_dir():
-        raise OptionError(
-            f"--influence {path}: the folder {target.parent} does not exist; make it first"
-        )
+    suffix = Path(path).suffix
+    if suffix != SUFFIX:
+        raise OptionError(f"--influence {path}: found the suffix {suffix!r}; wanted {SUFFIX}")
+    planned_files({"influence": os.fspath(path)}, figures=())
 
 
 def write_influence(
