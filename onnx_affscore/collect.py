@@ -95,6 +95,10 @@ class FeatureStore:
         """Return all rows of a tensor's quantity, or the ``first`` ones, in double precision."""
         return self._rows[key].read(first)
 
+    def shape(self, key: TapKey) -> tuple[int, ...]:
+        """Return how many rows and columns there are, without reading them."""
+        return self._rows[key].shape
+
     def owners(self, key: TapKey) -> npt.NDArray[np.intp] | None:
         """Return the sample that each row is of; None where no sample has two."""
         runs = self._runs.get(key, [])

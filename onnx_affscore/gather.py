@@ -70,6 +70,11 @@ class Gathered:
         """Return the rows before and after one activation."""
         return paired(site, self.stores, self.layouts)
 
+    def shape(self, site: ActivationSite) -> tuple[int, ...]:
+        """Return the rows and columns behind an activation, without reading them."""
+        store = _holding(self.stores, site.output, FEATURES)
+        return (0, 0) if store is None else store.shape((site.output, FEATURES))
+
 
 def paired(
     site: ActivationSite, stores: Sequence[FeatureStore], layouts: Mapping[str, TensorLayout]

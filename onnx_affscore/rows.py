@@ -97,6 +97,12 @@ class Rows:
         """Whether there are any."""
         return bool(self._stretches or self._pieces)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns, nothing being read."""
+        count = sum(s.shape[0] for s in self._stretches) + sum(map(len, self._pieces))
+        return (count, *(self._stretches or self._pieces)[0].shape[1:])
+
     def append(self, rows: Array) -> None:
         """Add rows of as many columns and of the same type as those before."""
         self._pieces.append(rows)
@@ -116,9 +122,8 @@ class Rows:
 
     def read(self, first: int | None = None) -> FloatArray:
         """Return all rows, or the ``first`` ones, in double precision."""
-        count = sum(s.shape[0] for s in self._stretches) + sum(map(len, self._pieces))
+        count, *columns = self.shape
         count = count if first is None else min(first, count)
-        columns = (self._stretches or self._pieces)[0].shape[1:]
         table = np.empty((count, *columns))
         done = 0
         for part in self._parts():

@@ -89,6 +89,12 @@ def _exit_code(exc: Exception) -> int:
     if isinstance(exc, OSError):
         _say(f"error: {exc.strerror or exc}{f': {exc.filename}' if exc.filename else ''}")
         return _COULD_NOT_ANALYSE
+    if isinstance(exc, MemoryError):
+        _say(
+            f"error: memory ran out{f' ({exc})' if str(exc) else ''}; take fewer --samples,"
+            " --jobs 1, or set --memory-limit"
+        )
+        return _COULD_NOT_ANALYSE
     _say(
         f"error: internal error, {type(exc).__name__}: {exc}\n"
         "this is a bug: run again with --debug and report what it prints"

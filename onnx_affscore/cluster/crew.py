@@ -128,6 +128,8 @@ class Crew:
                     ) from exc
                 self._look()
                 last = exc
+            except MemoryError:  # of this call alone: the caller may do with less
+                raise
             except Exception as exc:  # whatever the environment of a worker may raise
                 raise self._failure(f"{type(exc).__name__} on a worker, {exc}") from exc
         raise self._failure(f"{_LOSSES} attempts, the last one with {last}") from last

@@ -228,3 +228,11 @@ def test_the_command_line_takes_a_cluster_and_says_what_is_wrong_with_it(
     assert (refused.returncode, refused.stdout) == (3, "")
     assert refused.stderr.startswith("error: no scheduler answers at tcp://127.0.0.1:1")
     assert len(refused.stderr.splitlines()) <= 2
+
+
+def test_memory_that_a_call_does_not_get_is_no_failure_of_the_cluster(
+    engine: ClusterEngine,
+) -> None:
+    with pytest.raises(MemoryError):
+        engine.call(bytearray, 1 << 62)
+    assert engine.call(len, ROWS) == len(ROWS)
