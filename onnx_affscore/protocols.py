@@ -36,8 +36,11 @@ class DataSource(Protocol):
         """Number of samples, None where only the end of the stream tells."""
         ...
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        """Yield feeds of ``size`` samples, the last one possibly smaller; repeatable."""
+    def batches(self, size: int, *, start: int = 0) -> Iterator[Batch]:
+        """Yield feeds of ``size`` samples, the last one possibly smaller; repeatable.
+
+        The first ``start`` of them are left out, and not read where rows can be picked.
+        """
         ...
 
 

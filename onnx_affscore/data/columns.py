@@ -104,17 +104,17 @@ class ColumnSource:
         self._rows = rows
         self._batched = batched
 
-    def batches(self, size: int) -> Iterator[Batch]:
+    def batches(self, size: int, *, start: int = 0) -> Iterator[Batch]:
         """Yield feeds of ``size`` samples, the last one possibly smaller; of one sample each
-        where no input of the model has a sample axis.
+        where no input of the model has a sample axis. The first ``start`` feeds are not read.
         """
         if size < 1:
             raise OptionError(f"found a batch size of {size}; give 1 or more")
         step = size if self._batched else 1
-        for start in range(0, self.count, step):
-            stop = min(start + step, self.count)
-            rows = np.arange(start, stop) if self._rows is None else self._rows[start:stop]
+        for low in range(start * step, self.count, step):
+            high = min(low + step, self.count)
+            rows = np.arange(low, high) if self._rows is None else self._rows[low:high]
             read = {name: column.read(rows) for name, column in self._columns.items()}
             changes = {n: c.change for n, c in self._columns.items() if c.change is not None}
             changed = {name: change(read[name]) for name, change in changes.items()}
-            yield Batch(read | changed, stop - start, {name: read[name] for name in changed})
+            yield Batch(read | changed, high - low, {name: read[name] for name in changed})

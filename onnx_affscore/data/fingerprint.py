@@ -1,8 +1,10 @@
 """The hash of the data that a model was fed: the same whatever the batch size and its types."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import final
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
 
 import numpy as np
 
@@ -15,10 +17,10 @@ __all__ = ["Fingerprint"]
 class Fingerprint:
     """SHA-256 over names, types, shapes and rows of all feeds as they pass.
 
-    Every input has a running hash of its rows in order; the digests are combined by input name. A
-    value that all samples share counts once. Text counts as UTF-8, numbers as little-endian.
-    Numbers count as they were given, before they became the model's type: a network and its
-    float16 copy, fed with one file, have the same data.
+    Every input has a chain of its rows in order, each link the hash of the one before and of a
+    row; the last links are combined by input name. A value that all samples share counts once.
+    Text counts as UTF-8, numbers as little-endian. Numbers count as they were given, before they
+    became the model's type: a network and its float16 copy, fed with one file, have the same data.
 
     Examples
     --------
@@ -35,7 +37,7 @@ class Fingerprint:
 
     def __init__(self, hints: Sequence[InputHint]) -> None:
         self._axes: Mapping[str, int | None] = {h.spec.name: h.sample_axis for h in hints}
-        self._inputs: dict[str, _Running] = {}
+        self._inputs: dict[str, _Chain] = {}
         self._samples = 0
 
     @property
@@ -46,51 +48,80 @@ class Fingerprint:
     def update(self, batch: Batch) -> None:
         """Take in the rows of one feed."""
         for name, array in {**batch.feeds, **batch.given}.items():
-            running = self._inputs.setdefault(name, _Running())
+            chain = self._inputs.setdefault(name, _Chain())
             axis = self._axes.get(name)
             if axis is None:
-                running.shared(array, at=self._samples)
+                chain.shared(array, at=self._samples)
             else:
-                running.rows(np.moveaxis(array, axis, 0), at=self._samples)
+                chain.rows(np.moveaxis(array, axis, 0), at=self._samples)
         self._samples += batch.size
 
     def hexdigest(self) -> str:
         """The hash so far, in hexadecimal."""
         total = hashlib.sha256(f"{self._samples}".encode())
-        for name, running in sorted(self._inputs.items()):
-            total.update(f"\n{len(name)}:{name} {running.hexdigest()}".encode())
+        for name, chain in sorted(self._inputs.items()):
+            total.update(f"\n{len(name)}:{name} {chain.link.hex()}".encode())
         return total.hexdigest()
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that it takes to go on later, as plain data."""
+        chains = {
+            name: [chain.link.hex(), chain.end, chain.value.hex()]
+            for name, chain in self._inputs.items()
+        }
+        return {"samples": self._samples, "inputs": chains}
 
-class _Running:
-    """The hash of one input: a header wherever type or row shape change, then the rows."""
+    @state.setter
+    def state(self, state: Mapping[str, Any]) -> None:
+        self._samples = int(state["samples"])
+        self._inputs = {
+            name: _Chain(bytes.fromhex(link), int(end), bytes.fromhex(value))
+            for name, (link, end, value) in state["inputs"].items()
+        }
 
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-        self._header: tuple[str, tuple[int, ...]] | None = None
-        self._value: bytes | None = None
+
+@dataclass(slots=True)
+class _Chain:
+    """The ``link`` behind the last row of one input, and the sample at whose ``end`` that was.
+
+    ``value`` is the hash of what all samples share.
+    """
+
+    link: bytes = b""
+    end: int = 0
+    value: bytes = b""
 
     def rows(self, array: Array, *, at: int) -> None:
-        header = (array.dtype.name, array.shape[1:])
-        if header != self._header:
-            self._header = header
-            self._hash.update(f"\n{at} {header}\n".encode())
-        self._hash.update(_bytes(array))
+        if at != self.end:  # samples that came without this input
+            self._add(f"\n{at}\n".encode(), b"")
+        header = f"\n{array.dtype.name} {array.shape[1:]}\n".encode()
+        for content in _by_row(array):
+            self._add(header, content)
+        self.end = at + len(array)
 
     def shared(self, array: Array, *, at: int) -> None:
-        value = f"{array.dtype.name} {array.shape}\n".encode() + bytes(_bytes(array))
-        if value != self._value:
-            self._value = value
-            self._hash.update(f"\n{at} ".encode() + value)
+        header = f"{array.dtype.name} {array.shape}\n".encode()
+        value = hashlib.sha256(header + b"".join(_by_row(array[np.newaxis]))).digest()
+        if value != self.value:
+            self.value = value
+            self._add(f"\n{at} ".encode(), value)
 
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()
+    def _add(self, header: bytes, content: bytes | memoryview) -> None:
+        link = hashlib.sha256(self.link + header)
+        link.update(content)
+        self.link = link.digest()
 
 
-def _bytes(array: Array) -> bytes | memoryview:
-    """The elements in a fixed byte order, without a copy where they lie so already."""
+def _by_row(array: Array) -> Iterator[bytes | memoryview]:
+    """Yield the elements of each row in a fixed byte order, without a copy where they lie so."""
     if array.dtype.hasobject:
-        texts = (str(x).encode() for x in array.flat)
-        return b"".join(b"%d:%s" % (len(t), t) for t in texts)
-    little = array.dtype.newbyteorder("<")
-    return np.ascontiguousarray(array, dtype=little).reshape(-1).view(np.uint8).data
+        for row in array:
+            texts = (str(x).encode() for x in np.asarray(row).flat)
+            yield b"".join(b"%d:%s" % (len(t), t) for t in texts)
+        return
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    content = little.reshape(-1).view(np.uint8).data
+    step = little.dtype.itemsize * math.prod(little.shape[1:])
+    for row in range(len(little)):
+        yield content[row * step : (row + 1) * step]

@@ -1,7 +1,7 @@
 """A source of feeds that come one after another, cut and joined to the batch size asked for."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import final
 
 import numpy as np
@@ -82,8 +82,14 @@ class FeedSource:
         """What was cast, taken for a sample or cut off, as far as the feeds have been read."""
         return tuple(self._notes)
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        """Yield feeds of ``size`` samples; smaller ones at the end and where shapes change."""
+    def batches(self, size: int, *, start: int = 0) -> Iterator[Batch]:
+        """Yield feeds of ``size`` samples; smaller ones at the end and where shapes change.
+
+        The first ``start`` of them are read and dropped: only reading them tells what they hold.
+        """
+        return islice(self._batches(size), start, None)
+
+    def _batches(self, size: int) -> Iterator[Batch]:
         if size < 1:
             raise OptionError(f"found a batch size of {size}; give 1 or more")
         step = size if self._batched else 1

@@ -66,9 +66,12 @@ class RandomSource:
         """Number of samples."""
         return self._source.count
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        """Yield feeds of ``size`` samples, of one each where no input has a sample axis."""
-        return self._source.batches(size)
+    def batches(self, size: int, *, start: int = 0) -> Iterator[Batch]:
+        """Yield feeds of ``size`` samples, of one each where no input has a sample axis.
+
+        The first ``start`` feeds are not made.
+        """
+        return self._source.batches(size, start=start)
 
     def variants(self) -> Iterator["RandomSource"]:
         """The same source with each guess of the open sizes in turn, most plausible first."""

@@ -1,5 +1,6 @@
 """The hash of the data does not see how it was cut into batches, and sees all else."""
 
+import json
 from collections.abc import Iterable
 
 import numpy as np
@@ -101,3 +102,31 @@ def test_a_shared_value_that_changes_later_matters() -> None:
         return taken.hexdigest()
 
     assert len({of(1, 1, 2), of(1, 2, 2), of(1, 2, 1)}) == 3
+
+
+def test_samples_that_lack_an_optional_input_matter() -> None:
+    def of(*present: bool) -> str:
+        taken = Fingerprint(HINTS[:2])
+        for i, there in enumerate(present):
+            feed = {"x": FEED["x"][i : i + 1]} | ({"s": FEED["s"][:, :1]} if there else {})
+            taken.update(Batch(feed, 1))
+        return taken.hexdigest()
+
+    assert len({of(True, False, True), of(True, True, False), of(False, True, True)}) == 3
+
+
+@given(st.integers(1, 12), st.integers(0, 10))
+def test_it_goes_on_from_its_state_as_if_it_had_not_stopped(size: int, stop: int) -> None:
+    taken = Fingerprint(HINTS)
+    for number, batch in enumerate(open_source(FEED, HINTS).batches(size)):
+        if number == stop:
+            written = json.dumps(taken.state)
+            taken = Fingerprint(HINTS)
+            taken.state = json.loads(written)
+        taken.update(batch)
+    assert (taken.samples, taken.hexdigest()) == (10, fingerprint(FEED))
+
+
+def test_rows_of_no_elements_count() -> None:
+    hints = [hint("x", ("n", 0))]
+    assert fingerprint({"x": np.zeros((10, 0), np.float32)}, 3, hints)

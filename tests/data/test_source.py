@@ -7,6 +7,7 @@ import pytest
 from onnx import numpy_helper
 
 from onnx_affscore.data import SOURCES, open_source
+from onnx_affscore.data.columns import Column, ColumnSource, Rows
 from onnx_affscore.data.source import Data
 from onnx_affscore.errors import DataError, OptionError
 from onnx_affscore.protocols import DataSource
@@ -55,6 +56,31 @@ def test_the_batch_size_changes_no_row(kind: str, tmp_path: Path, images: Array)
     assert whole.shape == (7, 1, 4, 4)
     for size in (1, 3, 7):
         np.testing.assert_array_equal(read(source, size), whole)
+
+
+@every_kind
+def test_batches_that_are_left_out_change_no_other(
+    kind: str, tmp_path: Path, images: Array
+) -> None:
+    source = open_source(example(kind, tmp_path, images), [IMAGE], samples=5)
+    every = list(source.batches(2))
+    for start in range(len(every) + 2):
+        left = list(source.batches(2, start=start))
+        assert [b.size for b in left] == [b.size for b in every[start:]]
+        for one, other in zip(left, every[start:], strict=True):
+            np.testing.assert_array_equal(one.feeds["image"], other.feeds["image"])
+
+
+def test_rows_that_are_left_out_are_not_read() -> None:
+    read_rows: list[int] = []
+
+    def rows(wanted: Rows) -> Array:
+        read_rows.extend(int(i) for i in wanted)
+        return np.zeros((len(wanted), 2), np.float32)
+
+    source = ColumnSource({"x": Column((1, 2), 7, rows)}, name="x")
+    assert [b.size for b in source.batches(3, start=2)] == [1]
+    assert read_rows == [6]
 
 
 @every_kind
