@@ -5,6 +5,7 @@
     AffscoreError                     3   could not analyse
     ├── ModelError          (ValueError)   unreadable, unsupported or unsafe model file
     ├── DataError           (ValueError)   data that is unreadable or does not fit the model
+    │   └── UnreadableRowsError            single rows of them that can be left out
     ├── RunError          (RuntimeError)   ONNX Runtime refused or failed
     │   ├── ProviderError                  the device asked for cannot be had
     │   └── AllocationError                memory ran out, on the CPU or on a device
@@ -19,6 +20,7 @@
 A message says what was found, what was wanted, where, and what to do.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -36,6 +38,7 @@ __all__ = [
     "ProviderError",
     "RunError",
     "StorageError",
+    "UnreadableRowsError",
 ]
 
 
@@ -51,6 +54,20 @@ class ModelError(AffscoreError, ValueError):
 
 class DataError(AffscoreError, ValueError):
     """The data cannot be read, or its names, types or shapes do not fit the model's inputs."""
+
+
+class UnreadableRowsError(DataError):
+    """Rows of the data that cannot be read, each with its reason; the others can."""
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        self.reasons = dict(reasons)
+        first = next(iter(self.reasons.values()))
+        more = f" (and {len(reasons) - 1} more of this batch)" if len(reasons) > 1 else ""
+        super().__init__(f"{first}{more}; mend it, or leave such rows out with --on-error skip")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the call that made it: an exception may come from another process."""
+        return UnreadableRowsError, (self.reasons,)
 
 
 class RunError(AffscoreError, RuntimeError):

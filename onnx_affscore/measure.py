@@ -1,7 +1,7 @@
 """The story in one page: locate, instrument, run, gather, score, and out comes a Signature."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from onnx_affscore.data.source import Data
@@ -13,6 +13,7 @@ from onnx_affscore.options import Options
 from onnx_affscore.protocols import DataSource
 from onnx_affscore.provenance import (
     data_specs,
+    left_out,
     machine,
     package_versions,
     recorded_options,
@@ -83,6 +84,7 @@ def _measured(
             "samples": witness.fingerprint.samples,
             "sha256": witness.fingerprint.hexdigest(),
             "notes": list(source.notes),
+            "skipped": left_out(source),
         },
         run={
             "device": gathered.ran.device,
@@ -117,8 +119,16 @@ def _warnings(
         *gathered.ran.notices,
         *gathered.warnings,
         *([synthetic] if source.synthetic else []),
+        *_skipped(source),
         *([verdict.note] if verdict is not None and verdict.note else []),
     ]
+
+
+def _skipped(source: DataSource) -> Iterator[str]:
+    """One sentence on rows that were left out; the file lists them."""
+    if source.skipped:
+        row, reason = next(iter(source.skipped.items()))
+        yield f"{len(source.skipped)} row(s) could not be read and were left out: {row}: {reason}"
 
 
 def _check_selected(sites: Sequence[ActivationSite]) -> None:

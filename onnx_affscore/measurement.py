@@ -90,7 +90,8 @@ class Measurement:
 
     def source(self, data: Data) -> DataSource:
         """Open the data; made-up values get their shapes from the first probe that runs."""
-        return open_source(data, self.hints, samples=self.options.samples, seed=self.options.seed)
+        o = self.options
+        return open_source(data, self.hints, samples=o.samples, seed=o.seed, feeding=o.feeding)
 
     def session(
         self, proto: onnx.ModelProto, *, optimisation: str = "all", early: Sequence[str] = ()

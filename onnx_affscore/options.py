@@ -5,6 +5,7 @@ from typing import final
 
 from onnx_affscore.asked import Asked
 from onnx_affscore.errors import OptionError
+from onnx_affscore.feeding import Feeding
 from onnx_affscore.selection import Selection
 
 __all__ = ["COVARIANCES", "POOLS", "SPARSITIES", "Options"]
@@ -69,6 +70,9 @@ class Options:
     probes: tuple[str, ...] = ()
     composition: bool = False
     composition_from: str | None = None
+    label: str | None = None
+    stratify: bool = False
+    on_error: str = "stop"
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""
@@ -79,7 +83,7 @@ class Options:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise OptionError(f"{name} is {value}; wanted at least {least}")
-        _ = self.asked  # refuses what it does not know
+        _ = self.asked, self.feeding  # they refuse what they do not know
 
     @property
     def asked(self) -> Asked:
@@ -90,6 +94,11 @@ class Options:
             composition=self.composition,
             composition_from=self.composition_from,
         )
+
+    @property
+    def feeding(self) -> Feeding:
+        """What was said of the data besides where they are."""
+        return Feeding(label=self.label, stratify=self.stratify, on_error=self.on_error)
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

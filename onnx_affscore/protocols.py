@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar, final, runtime_checkable
 
-from onnx_affscore.records import Array, Batch
+from onnx_affscore.records import Array, Batch, Labels
 
 __all__ = ["DataSource", "Engine", "OpenModel", "SessionPlan"]
 
@@ -36,10 +36,21 @@ class DataSource(Protocol):
         """Number of samples, None where only the end of the stream tells."""
         ...
 
+    @property
+    def labels(self) -> Labels | None:
+        """The class of every row of the data, by the numbers in ``Batch.rows``; None if unknown."""
+        ...
+
+    @property
+    def skipped(self) -> Mapping[int, str]:
+        """Rows that could not be read so far and were left out, with the reason of each."""
+        ...
+
     def batches(self, size: int, *, start: int = 0) -> Iterator[Batch]:
         """Yield feeds of ``size`` samples, the last one possibly smaller; repeatable.
 
-        The first ``start`` of them are left out, and not read where rows can be picked.
+        The first ``start`` of them are left out, and not read where rows can be picked. A feed of
+        which no row can be read counts there, and is not yielded: see ``Batch.stop``.
         """
         ...
 

@@ -12,19 +12,29 @@ from typing import Any, Final
 from onnx_affscore import __version__
 from onnx_affscore.errors import OptionError
 from onnx_affscore.options import Options
+from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import Role
 from onnx_affscore.selection import Selection
 from onnx_affscore.threads import cores
 
-__all__ = ["data_specs", "machine", "options_of", "package_versions", "recorded_options"]
+__all__ = [
+    "data_specs",
+    "left_out",
+    "machine",
+    "options_of",
+    "package_versions",
+    "recorded_options",
+]
 
 # Options that the record keeps as they were given. Device, batch size and threads are there as
 # they came to be; a cluster and the influences leave the scores as they are.
 _KEPT: Final = (
     "samples", "seed", "pool", "feature_axis", "covariance", "metrics", "sparsity", "verify",
     "batches", "details", "custom_operators", "memory_limit", "jobs", "operators", "probes",
-    "composition", "composition_from",
+    "composition", "composition_from", "label", "stratify", "on_error",
 )  # fmt: skip
+# Rows that a record lists one by one: all that a person looks into, and no file of megabytes.
+_LISTED: Final = 1000
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -76,6 +86,13 @@ def data_specs(data: object) -> list[str] | None:
     if isinstance(data, Sequence) and all(isinstance(part, str) for part in data):
         return list(data)
     return None
+
+
+def left_out(source: DataSource) -> dict[str, Any]:
+    """Return how many rows could not be read, and the first of them with their reasons."""
+    rows = dict(sorted(source.skipped.items()))
+    listed = list(rows.items())[:_LISTED]
+    return {"count": len(rows), "rows": [{"row": r, "reason": reason} for r, reason in listed]}
 
 
 def package_versions() -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from onnx_affscore.feeds import Array, Batch, InputHint, Labels, TensorSpec
 from onnx_affscore.fields import ADEQUACY, RANKS, SCORES, TRANSPORT
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = [
     "FeatureSample",
     "FloatArray",
     "InputHint",
+    "Labels",
     "ModelInfo",
     "PairedSample",
     "ProbedTensor",
@@ -42,7 +44,6 @@ __all__ = [
 SCHEMA_VERSION = "1.0"
 METHOD_VERSION = "1"
 
-Array: TypeAlias = npt.NDArray[Any]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -65,47 +66,6 @@ class Role(StrEnum):
     HEAD = "head"  # nothing but reshaping or argmax behind it
     ROUTER = "router"  # chooses experts
     PROBE = "probe"  # asked for besides activations: a block, a pair of tensors
-
-
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """Name, element type (NumPy's name, or ``string``) and shape of a tensor.
-
-    A dimension is a number, a symbolic name, or None where nothing is known; ``shape`` is None
-    where even the rank is unknown.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int | str | None, ...] | None
-
-
-@dataclass(frozen=True, slots=True)
-class InputHint:
-    """What the graph tells of one model input beyond its type.
-
-    ``sample_axis``: the axis that counts samples, None where the input has none (a scalar such as
-    a sampling rate: every batch gets the same value). ``below``: an integer input indexes a table
-    of so many rows. ``optional``: an initialiser gives it a default.
-    """
-
-    spec: TensorSpec
-    sample_axis: int | None = 0
-    below: int | None = None
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One feed of a model: an array per input, and the number of samples that it holds.
-
-    ``given`` are the numbers as the user gave them, of those inputs where the model's type is
-    another.
-    """
-
-    feeds: Mapping[str, Array]
-    size: int
-    given: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

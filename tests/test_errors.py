@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from onnx_affscore import errors
-from onnx_affscore.errors import AffscoreError, MissingExtraError
+from onnx_affscore.errors import AffscoreError, MissingExtraError, UnreadableRowsError
 
 CLASSES = [getattr(errors, name) for name in errors.__all__]
 
@@ -14,6 +14,8 @@ CLASSES = [getattr(errors, name) for name in errors.__all__]
 def test_an_exception_survives_the_way_from_another_process(kind: type[AffscoreError]) -> None:
     if kind is MissingExtraError:
         error: AffscoreError = MissingExtraError("p", extra="e", purpose="Doing this")
+    elif kind is UnreadableRowsError:
+        error = UnreadableRowsError({3: "3.png: no image", 8: "8.png: no image"})
     else:
         error = kind("what was found; what was wanted")
     back = pickle.loads(pickle.dumps(error))

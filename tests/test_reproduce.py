@@ -165,7 +165,8 @@ def test_every_option_is_in_the_record_and_comes_back() -> None:
         samples=7, seed=-2, pool="positions", feature_axis=2, covariance="empirical", verify=False,
         sparsity="all", metrics=("cka",), custom_operators=("lib.so",), memory_limit=5, jobs=3,
         batches=9, details=False, operators=("softmax",), probes=("a:b",), composition=True,
-        composition_from="t", batch_size=11, threads=4, device="cuda:1",
+        composition_from="t", label="class", stratify=True, on_error="skip",
+        batch_size=11, threads=4, device="cuda:1",
         selection=Selection(roles=(Role.HEAD,), include="a", exclude="b"),
     )  # fmt: skip
     default = Options()

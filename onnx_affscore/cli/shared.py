@@ -76,6 +76,21 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             help="x.npy, x.npz, a test_data_set folder, or random[:normal|uniform]; without it, synthetic input is made.",
         ),
         click.option(
+            "--label",
+            metavar="NAME",
+            help="What tells the class of each row: an array of an .npz file, a column of a table.",
+        ),
+        click.option(
+            "--stratify", is_flag=True, help="Draw --samples so that classes keep their shares."
+        ),
+        click.option(
+            "--on-error",
+            type=click.Choice(["stop", "skip"]),
+            default="stop",
+            show_default=True,
+            help="What becomes of a row that cannot be read: skip counts and lists it.",
+        ),
+        click.option(
             "--samples",
             type=click.IntRange(1),
             help="Samples to use [default: 2048, or what the data has].",

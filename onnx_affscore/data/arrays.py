@@ -13,7 +13,7 @@ from numpy.lib import format as npy
 from onnx_affscore.data.fit import fit, fit_array, required
 from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.errors import DataError
-from onnx_affscore.records import Array, InputHint
+from onnx_affscore.records import Array, InputHint, Labels
 
 __all__ = ["load_npy", "open_npy", "open_npz", "the_input"]
 
@@ -41,8 +41,8 @@ def load_npy(path: Path) -> Array:
 def open_npz(request: Request) -> Table:
     """Arrays by input name; a single array that fits serves a single input.
 
-    Members named unlike any input, such as labels, are left alone with a note. A member is read
-    when its first rows are.
+    The member that ``--label`` names tells the classes. Others named unlike any input are left
+    alone with a note. A member is read when its first rows are.
     """
     path = Path(request.text)
     with _translated(path), zipfile.ZipFile(path) as archive:
@@ -55,7 +55,9 @@ def open_npz(request: Request) -> Table:
         chosen = {hint.spec.name: _only_fit(headers, hint, path)}
         if hint.spec.name not in headers:
             notes = (f"{path}: array '{chosen[hint.spec.name]}' feeds '{hint.spec.name}'",)
-    unused = sorted(set(headers) - set(chosen.values()))
+    label = request.feeding.label
+    labelled = label in headers and label not in chosen
+    unused = sorted(set(headers) - set(chosen.values()) - ({label} if labelled else set()))
     if unused:
         notes += (f"{path}: not used: {', '.join(unused)}",)
     hints = {h.spec.name: h for h in request.hints}
@@ -66,7 +68,11 @@ def open_npz(request: Request) -> Table:
         _refuse_objects(dtype, where)
         load = cache(lambda member=member: _read_member(path, member))
         columns[name] = fit(shape, dtype, hints[name], load=load, where=where)
-    return Table(columns, notes)
+    labels = None
+    if labelled and label is not None:
+        _refuse_objects(headers[label][1], f"{path}[{label}]")
+        labels = Labels.of(_read_member(path, label))
+    return Table(columns, notes, labels)
 
 
 def the_input(hints: tuple[InputHint, ...], *, where: str) -> InputHint:

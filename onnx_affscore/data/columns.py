@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, final
+from typing import final
 
 import numpy as np
-import numpy.typing as npt
 
-from onnx_affscore.errors import DataError, OptionError
-from onnx_affscore.records import Array, Batch, InputHint
+from onnx_affscore.data.drawing import Rows
+from onnx_affscore.errors import DataError, OptionError, UnreadableRowsError
+from onnx_affscore.records import Array, Batch, InputHint, Labels
 
-__all__ = ["Column", "ColumnSource", "Rows", "fixed_batch", "kept_rows", "whole_feeds"]
-
-Rows: TypeAlias = npt.NDArray[np.int64]
+__all__ = ["Column", "ColumnSource", "fixed_batch", "whole_feeds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +47,6 @@ def whole_feeds(samples: int, *, batch: int | None) -> int:
     return max(samples // batch, 1) * batch if batch else samples
 
 
-def kept_rows(count: int, *, samples: int | None, seed: int) -> Rows | None:
-    """``samples`` of ``count`` rows drawn without replacement, in their order; None for all."""
-    if samples is None or samples >= count:
-        return None
-    drawn = np.random.default_rng([abs(seed), seed < 0]).choice(
-        count, samples, replace=False, shuffle=False
-    )
-    return np.sort(drawn).astype(np.int64)
-
-
 @final
 class ColumnSource:
     """A data source of columns with equally many rows.
@@ -73,6 +61,10 @@ class ColumnSource:
         Whether some input of the model has a sample axis; if none has, a feed is one sample.
     rows
         The rows to read, None for all.
+    labels
+        The class of every row.
+    skip
+        Leave out rows that cannot be read, and keep them in ``skipped``; else they are an error.
     """
 
     def __init__(
@@ -84,7 +76,8 @@ class ColumnSource:
         batched: bool = True,
         rows: Rows | None = None,
         notes: tuple[str, ...] = (),
-        synthetic: bool = False,
+        labels: Labels | None = None,
+        skip: bool = False,
     ) -> None:
         counts = {c.count for c in columns.values() if c.count is not None}
         if len(counts) > 1:
@@ -97,24 +90,45 @@ class ColumnSource:
         if total < 1:
             raise DataError(f"found no sample in {name}; give at least one row")
         self.name = name
-        self.synthetic = synthetic
+        self.synthetic = False
         self.notes = (*(n for c in columns.values() for n in c.notes), *notes)
         self.count: int = total if rows is None else len(rows)
+        self.labels = labels
+        self.skipped: dict[int, str] = {}
         self._columns = dict(columns)
         self._rows = rows
         self._batched = batched
+        self._skip = skip
 
     def batches(self, size: int, *, start: int = 0) -> Iterator[Batch]:
         """Yield feeds of ``size`` samples, the last one possibly smaller; of one sample each
-        where no input of the model has a sample axis. The first ``start`` feeds are not read.
+        where no input of the model has a sample axis. Rows that are left out make one smaller; the
+        first ``start`` feeds are not read.
         """
         if size < 1:
             raise OptionError(f"found a batch size of {size}; give 1 or more")
         step = size if self._batched else 1
-        for low in range(start * step, self.count, step):
-            high = min(low + step, self.count)
-            rows = np.arange(low, high) if self._rows is None else self._rows[low:high]
-            read = {name: column.read(rows) for name, column in self._columns.items()}
+        for at in range(start * step, self.count, step):
+            end = min(at + step, self.count)
+            rows = np.arange(at, end) if self._rows is None else self._rows[at:end]
+            batch = self._read(rows, at // step + 1)
+            if batch is not None:
+                yield batch
+
+    def _read(self, rows: Rows, stop: int) -> Batch | None:
+        """The batch of those of ``rows`` that can be read, None where none can."""
+        rows = rows[[r not in self.skipped for r in rows.tolist()]] if self.skipped else rows
+        while len(rows):
+            try:
+                read = {name: column.read(rows) for name, column in self._columns.items()}
+            except UnreadableRowsError as exc:
+                if not self._skip:
+                    raise
+                self.skipped |= exc.reasons
+                rows = rows[[r not in exc.reasons for r in rows.tolist()]]
+                continue
             changes = {n: c.change for n, c in self._columns.items() if c.change is not None}
             changed = {name: change(read[name]) for name, change in changes.items()}
-            yield Batch(read | changed, high - low, {name: read[name] for name in changed})
+            given = {name: read[name] for name in changed}
+            return Batch(read | changed, len(rows), given, rows=rows, stop=stop)
+        return None

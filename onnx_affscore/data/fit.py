@@ -7,7 +7,8 @@ from math import prod
 
 import numpy as np
 
-from onnx_affscore.data.columns import Column, Rows
+from onnx_affscore.data.columns import Column
+from onnx_affscore.data.drawing import Rows
 from onnx_affscore.data.elements import Dtype, cast
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import Array, InputHint, TensorSpec

@@ -1,11 +1,12 @@
 """What a kind of data source is: a row of the table SOURCES, and what its opener returns."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from onnx_affscore.data.columns import Column
-from onnx_affscore.records import Array, InputHint
+from onnx_affscore.feeding import Feeding
+from onnx_affscore.records import Array, InputHint, Labels
 
 __all__ = ["Distribution", "Feeds", "Made", "Opened", "Request", "SourceKind", "Table"]
 
@@ -14,18 +15,23 @@ Distribution: TypeAlias = str
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to open, and the inputs that it is for: one where the user named it, else all free."""
+    """What to open, and the inputs that it is for: one where the user named it, else all free.
+
+    ``feeding`` is what the user said of the data besides.
+    """
 
     text: str
     hints: tuple[InputHint, ...]
+    feeding: Feeding = field(default_factory=Feeding)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns by input name: data whose rows can be picked."""
+    """Columns by input name: data whose rows can be picked; ``labels`` where they tell classes."""
 
     columns: Mapping[str, Column]
     notes: tuple[str, ...] = ()
+    labels: Labels | None = None
 
 
 @dataclass(frozen=True, slots=True)

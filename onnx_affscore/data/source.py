@@ -9,15 +9,17 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from onnx_affscore.data.arrays import the_input
-from onnx_affscore.data.columns import Column, ColumnSource, fixed_batch, kept_rows, whole_feeds
+from onnx_affscore.data.columns import Column, ColumnSource, fixed_batch, whole_feeds
+from onnx_affscore.data.drawing import kept_rows
 from onnx_affscore.data.fit import check_complete, find_input, fit_array
 from onnx_affscore.data.opening import Feeds, Made, Request, Table
 from onnx_affscore.data.spec import open_spec, split_name
 from onnx_affscore.data.stream import FeedSource
 from onnx_affscore.data.synthetic import DEFAULT_SAMPLES, RandomSource
 from onnx_affscore.errors import DataError, OptionError
+from onnx_affscore.feeding import Feeding
 from onnx_affscore.protocols import DataSource
-from onnx_affscore.records import Array, InputHint
+from onnx_affscore.records import Array, InputHint, Labels
 
 __all__ = ["Data", "open_source"]
 
@@ -36,7 +38,12 @@ _STREAM = "feeds"
 
 
 def open_source(
-    data: Data, hints: Sequence[InputHint], *, samples: int | None = None, seed: int = 0
+    data: Data,
+    hints: Sequence[InputHint],
+    *,
+    samples: int | None = None,
+    seed: int = 0,
+    feeding: Feeding | None = None,
 ) -> DataSource:
     """Open the data for a model.
 
@@ -54,6 +61,8 @@ def open_source(
         batch. None takes all, and 2048 where values are made up.
     seed
         Of the drawing and of made-up values.
+    feeding
+        What is known of the data besides: labels, what to do with rows that cannot be read.
 
     Raises
     ------
@@ -62,7 +71,20 @@ def open_source(
     """
     if samples is not None and samples < 1:
         raise OptionError(f"found {samples} samples; give 1 or more")
-    parts = _Parts(tuple(hints), samples=samples, seed=seed)
+    parts = _Parts(tuple(hints), samples=samples, seed=seed, feeding=feeding or Feeding())
+    source = _opened(data, parts)
+    said = parts.feeding
+    if said.label is not None and source.labels is None:
+        raise DataError(
+            f"--label {said.label}: found no such labels in {source.name}; name an array of an"
+            " .npz file or a column of a table"
+        )
+    if said.stratify and source.labels is None:
+        raise DataError(f"--stratify: {source.name} tells no classes; name its labels with --label")
+    return source
+
+
+def _opened(data: Data, parts: "_Parts") -> DataSource:
     if data is None:
         return parts.made_up("synthetic")
     if isinstance(data, (str, PathLike)):
@@ -91,6 +113,8 @@ class _Parts:
     hints: tuple[InputHint, ...]
     samples: int | None
     seed: int
+    feeding: Feeding = field(default_factory=Feeding)
+    labels: Labels | None = None
     columns: dict[str, Column] = field(default_factory=dict)
     random: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -112,9 +136,11 @@ class _Parts:
         if len(counts) == 1 and self.samples is not None:
             total = counts.pop()
             samples = whole_feeds(self.samples, batch=self.batch)
-            rows = kept_rows(total, samples=samples, seed=self.seed)
+            strata = self.labels if self.feeding.stratify else None
+            rows = kept_rows(total, samples=samples, seed=self.seed, strata=strata)
             if rows is not None:
                 drawn = f"{len(rows)} of {total} samples, drawn with seed {self.seed}"
+                drawn += "" if strata is None else " by class"
                 notes += (f"{name}: {drawn}, in their order",)
         if not self.random:
             return ColumnSource(
@@ -123,6 +149,8 @@ class _Parts:
                 batched=any(h.sample_axis is not None for h in self.hints if not h.optional),
                 rows=rows,
                 notes=notes,
+                labels=self.labels,
+                skip=self.feeding.on_error == "skip",
             )
         return RandomSource(
             hints=self.hints,
@@ -134,6 +162,8 @@ class _Parts:
             known=self._known(),
             rows=rows,
             remarks=notes,
+            labels=self.labels,
+            skip=self.feeding.on_error == "skip",
         )
 
     def made_up(self, name: str) -> DataSource:
@@ -162,7 +192,11 @@ class _Parts:
 
 
 def _from_arrays(data: Mapping[str, object], parts: _Parts) -> DataSource:
+    names = {h.spec.name for h in parts.hints}
     for name, value in data.items():
+        if name == parts.feeding.label and name not in names:
+            parts.labels = Labels.of(value)
+            continue
         hint = find_input(name, parts.hints, where=_IN_MEMORY)
         parts.columns[name] = fit_array(value, hint, where=f"array '{name}'")
     return parts.table(_IN_MEMORY)
@@ -183,11 +217,12 @@ def _from_specs(texts: Sequence[str], parts: _Parts) -> DataSource:
     if twice:
         raise DataError(f"--data {name}: input '{twice[0]}' is given twice; give it once")
     for hint, text in sorted(split, key=_turn):
-        request = Request(text, parts.free if hint is None else (hint,))
+        request = Request(text, parts.free if hint is None else (hint,), parts.feeding)
         opened = open_spec(request)
         if isinstance(opened, Table):
             parts.columns |= opened.columns
             parts.notes += opened.notes
+            parts.labels = parts.labels or opened.labels
         elif isinstance(opened, Made):
             wanted = (
                 request.hints

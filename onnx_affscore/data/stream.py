@@ -1,7 +1,8 @@
 """A source of feeds that come one after another, cut and joined to the batch size asked for."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from dataclasses import replace
+from itertools import chain
 from typing import final
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from onnx_affscore.data.columns import Column, ColumnSource
 from onnx_affscore.data.fit import check_complete, find_input, fit_array
 from onnx_affscore.errors import DataError, OptionError
-from onnx_affscore.records import Array, Batch, InputHint
+from onnx_affscore.records import Array, Batch, InputHint, Labels
 
 __all__ = ["FeedSource", "Replayed"]
 
@@ -58,6 +59,7 @@ class FeedSource:
 
     synthetic = False
     count: int | None = None
+    labels: Labels | None = None
 
     def __init__(
         self,
@@ -82,16 +84,26 @@ class FeedSource:
         """What was cast, taken for a sample or cut off, as far as the feeds have been read."""
         return tuple(self._notes)
 
+    @property
+    def skipped(self) -> Mapping[int, str]:
+        """None are: what follows a feed that fails cannot be told."""
+        return {}
+
     def batches(self, size: int, *, start: int = 0) -> Iterator[Batch]:
         """Yield feeds of ``size`` samples; smaller ones at the end and where shapes change.
 
         The first ``start`` of them are read and dropped: only reading them tells what they hold.
         """
-        return islice(self._batches(size), start, None)
-
-    def _batches(self, size: int) -> Iterator[Batch]:
         if size < 1:
             raise OptionError(f"found a batch size of {size}; give 1 or more")
+        seen = 0
+        for number, batch in enumerate(self._of_size(size)):
+            if number >= start:
+                rows = np.arange(seen, seen + batch.size)
+                yield replace(batch, rows=rows, stop=number + 1)
+            seen += batch.size
+
+    def _of_size(self, size: int) -> Iterator[Batch]:
         step = size if self._batched else 1
         left = self._samples
         held: list[Batch] = []

@@ -10,12 +10,13 @@ from typing import final
 
 import numpy as np
 
-from onnx_affscore.data.columns import Column, ColumnSource, Rows, fixed_batch, whole_feeds
+from onnx_affscore.data.columns import Column, ColumnSource, fixed_batch, whole_feeds
+from onnx_affscore.data.drawing import Rows
 from onnx_affscore.data.shapes import Assignment, shape_candidates
 from onnx_affscore.data.values import Recipe, recipe
 from onnx_affscore.errors import DataError, RunError
 from onnx_affscore.protocols import DataSource
-from onnx_affscore.records import Array, Batch, InputHint
+from onnx_affscore.records import Array, Batch, InputHint, Labels
 
 __all__ = ["DEFAULT_SAMPLES", "DISTRIBUTIONS", "RandomSource", "first_that_runs"]
 
@@ -34,8 +35,9 @@ class RandomSource:
     ``assignment`` holds the shapes, None takes the most plausible ones; :meth:`variants` yields
     the others. ``distribution`` is ``normal`` or ``uniform`` in [0, 1), of all floats or by input.
     ``known`` are sizes of symbols that the given columns settle, ``rows`` the rows of them to
-    read. The number of samples is theirs, else ``samples`` in whole feeds where the model fixes
-    the batch, else 1 where nothing differs between samples.
+    read, ``labels`` and ``skip`` as of :class:`ColumnSource`. The number of samples is theirs,
+    else ``samples`` in whole feeds where the model fixes the batch, else 1 where nothing differs
+    between samples.
     """
 
     hints: tuple[InputHint, ...]
@@ -48,6 +50,8 @@ class RandomSource:
     known: Mapping[str, int] = field(default_factory=dict)
     rows: Rows | None = None
     remarks: tuple[str, ...] = ()
+    labels: Labels | None = None
+    skip: bool = False
 
     @property
     def synthetic(self) -> bool:
@@ -65,6 +69,11 @@ class RandomSource:
     def count(self) -> int:
         """Number of samples."""
         return self._source.count
+
+    @property
+    def skipped(self) -> Mapping[int, str]:
+        """Rows of the given columns that could not be read."""
+        return self._source.skipped
 
     def batches(self, size: int, *, start: int = 0) -> Iterator[Batch]:
         """Yield feeds of ``size`` samples, of one each where no input has a sample axis.
@@ -114,6 +123,8 @@ class RandomSource:
             batched=batched,
             rows=self.rows,
             notes=self.remarks,
+            labels=self.labels,
+            skip=self.skip,
         )
 
 

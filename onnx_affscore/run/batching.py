@@ -59,7 +59,8 @@ def _taken(batch: Batch, samples: Array, hints: Sequence[InputHint]) -> Batch:
             found[name] = array if axis is None else np.take(array, samples, axis=axis)
         return found
 
-    return Batch(taken(batch.feeds), len(samples), taken(batch.given))
+    rows = None if batch.rows is None else batch.rows[samples]
+    return Batch(taken(batch.feeds), len(samples), taken(batch.given), rows, batch.stop)
 
 
 def first(batches: Iterable[Batch], size: int) -> Batch | None:

@@ -7,9 +7,11 @@ import pytest
 from onnx import numpy_helper
 
 from onnx_affscore.data import SOURCES, open_source
-from onnx_affscore.data.columns import Column, ColumnSource, Rows
+from onnx_affscore.data.columns import Column, ColumnSource
+from onnx_affscore.data.drawing import Rows
 from onnx_affscore.data.source import Data
 from onnx_affscore.errors import DataError, OptionError
+from onnx_affscore.feeding import Feeding
 from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import Array
 
@@ -198,3 +200,28 @@ def test_no_samples_at_all_is_an_option_error() -> None:
 def test_a_model_without_a_sample_axis_takes_one_sample_a_feed() -> None:
     (batch,) = open_source({"sr": np.array(8000)}, [RATE]).batches(5)
     assert (batch.size, int(batch.feeds["sr"])) == (1, 8000)
+
+
+def test_labels_are_an_array_of_the_archive(tmp_path: Path, images: Array) -> None:
+    np.savez(tmp_path / "x.npz", image=images, digit=np.arange(10) % 2)
+    source = open_source(str(tmp_path / "x.npz"), [IMAGE], feeding=Feeding(label="digit"))
+    assert source.labels is not None
+    assert source.labels.names == ("0", "1")
+    assert source.labels.codes.tolist() == [0, 1] * 5
+    assert source.notes == ()
+
+
+def test_labels_are_one_of_the_arrays(images: Array) -> None:
+    data = {"image": images, "digit": np.array(list("ab" * 5))}
+    source = open_source(data, [IMAGE], samples=4, feeding=Feeding(label="digit", stratify=True))
+    assert source.labels is not None
+    (batch,) = source.batches(4)
+    assert batch.rows is not None
+    assert np.bincount(source.labels.codes[batch.rows]).tolist() == [2, 2]
+    assert source.notes == ("arrays: 4 of 10 samples, drawn with seed 0 by class, in their order",)
+
+
+@pytest.mark.parametrize("feeding", [Feeding(label="kind"), Feeding(stratify=True)], ids=str)
+def test_labels_that_are_not_there_are_not_passed_over(feeding: Feeding, images: Array) -> None:
+    with pytest.raises(DataError, match="--label"):
+        open_source(images, [IMAGE], feeding=feeding)
