@@ -9,7 +9,7 @@ import numpy.typing as npt
 from onnx_affscore.graph.instrument import Instrumented
 from onnx_affscore.records import Array, FloatArray, TensorLayout
 from onnx_affscore.rows import Keeper
-from onnx_affscore.taps import TapKey
+from onnx_affscore.taps import Tap, TapKey
 
 __all__ = ["PRECISION", "FeatureStore"]
 
@@ -31,7 +31,8 @@ class FeatureStore:
 
     They are kept in single precision unless the tensor holds double: that is what they were
     computed in, and the noise floor allows for it. ``keeper`` says where; parts of combined rows
-    that wait for more samples do not take more memory than it may.
+    that wait for more samples do not take more memory than it may. ``refused`` are tensors whose
+    batches do not make one table, each with the reason; nothing is kept of them.
     """
 
     def __init__(
@@ -54,20 +55,21 @@ class FeatureStore:
         self._waiting: dict[TapKey, list[Array]] = {key: [] for key in self._parts}
         self._samples_waiting = self._bytes_waiting = 0
         self._runs: dict[TapKey, list[tuple[int, int, int]]] = {}  # sample, samples, rows of each
+        self.refused: dict[str, str] = {}
         self.samples = 0
 
     def add(self, fetched: Mapping[str, Array], *, samples: int, kept: int) -> None:
         """Take in the outputs of one run of ``samples`` samples, of which ``kept`` are real."""
         for key, tap in self._taps.items():
-            rows = tap.read({name: fetched[name] for name in tap.fetches}, samples)
-            if not rows.size:
+            rows = self._read(key, tap, fetched, samples)
+            if rows is None or not rows.size:
                 continue  # a branch that this batch did not take
             # Copied: a fetched array keeps alive all memory of the session that it came from.
             several = rows.shape[0] // samples
             rows = rows[: kept * several].copy()
             if key in self._rows:
                 self._runs.setdefault(key, []).append((self.samples, kept, several))
-                self._rows[key].append(rows.astype(self._types[key[0]], copy=False))
+                self._keep(key, rows)
             if key in self._parts:
                 self._waiting[key].append(rows)
                 self._bytes_waiting += rows.nbytes
@@ -82,14 +84,50 @@ class FeatureStore:
         parts = {key: np.concatenate(rows) for key, rows in self._waiting.items() if rows}
         for key, made in self._combined.items():
             if key in self._rows and all(part in parts for part in made.taps):
-                rows = made.compute(parts)
-                self._rows[key].append(rows.astype(self._types[key[0]], copy=False))
+                self._keep(key, made.compute(parts))
         self._waiting = {key: [] for key in self._waiting}
         self._samples_waiting = self._bytes_waiting = 0
 
+    def _read(
+        self, key: TapKey, tap: Tap, fetched: Mapping[str, Array], samples: int
+    ) -> Array | None:
+        """Return the rows of a tap, None where the tensor has none that go with the samples."""
+        if key[0] in self.refused:
+            return None
+        try:
+            return tap.read({name: fetched[name] for name in tap.fetches}, samples)
+        except ValueError:  # NumPy cannot fold it into rows
+            shapes = " and ".join(str(list(fetched[name].shape)) for name in tap.fetches)
+            self._refuse(
+                key,
+                f"samples {self.samples} to {self.samples + samples - 1} gave {shapes}, which does"
+                f" not divide into {samples} samples: the number of its rows depends on the data",
+            )
+            return None
+
+    def _keep(self, key: TapKey, rows: Array) -> None:
+        """Add rows to a table; another number of columns than before ends it."""
+        table = self._rows[key]
+        if key[0] in self.refused:
+            return
+        if table and table.shape[1:] != rows.shape[1:]:
+            self._refuse(
+                key,
+                f"it has {table.shape[1]} features in the samples before number {self.samples} and"
+                f" {rows.shape[1]} from there on: no table; give inputs of one shape, or choose a"
+                " --pool that averages what changes",
+            )
+            return
+        with np.errstate(over="ignore"):  # mean squares may, and are known to be infinite then
+            table.append(rows.astype(self._types[key[0]], copy=False))
+
+    def _refuse(self, key: TapKey, reason: str) -> None:
+        self.refused[key[0]] = reason
+
     def __contains__(self, key: object) -> bool:
         """Whether anything was measured: a branch may never have run."""
-        return bool(self._rows.get(key))  # type: ignore[call-overload]
+        refused = isinstance(key, tuple) and key[0] in self.refused
+        return not refused and bool(self._rows.get(key))  # type: ignore[call-overload]
 
     def rows(self, key: TapKey, *, first: int | None = None) -> FloatArray:
         """Return all rows of a tensor's quantity, or the ``first`` ones, in double precision."""

@@ -66,6 +66,12 @@ class Gathered:
         """Whether any batch came through an activation (it may lie in a branch)."""
         return all(_holding(self.stores, n, FEATURES) for n in (site.input, site.output))
 
+    def refusal(self, site: ActivationSite) -> str | None:
+        """Return why there is no table of an activation's rows, None where there is one."""
+        ends = (n for n in (site.input, site.output) if _holding(self.stores, n, FEATURES) is None)
+        said = (store.refused[n] for n in ends for store in self.stores if n in store.refused)
+        return next(said, None)
+
     def paired(self, site: ActivationSite) -> PairedSample:
         """Return the rows before and after one activation."""
         return paired(site, self.stores, self.layouts)

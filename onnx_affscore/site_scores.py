@@ -91,6 +91,8 @@ def _scored(
     keep: Keep | None,
 ) -> SiteScore:
     reason = site.unscored
+    if reason is None:
+        reason = gathered.refusal(site)
     if reason is None and not gathered.reached(site):
         reason = "no batch of the data reached it"
     if reason is not None:

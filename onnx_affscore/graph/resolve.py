@@ -188,7 +188,7 @@ def _of_end(
 
 def _uncounted(tensor: ProbedTensor, layout: TensorLayout) -> str | None:
     if layout.sample_axis is None and (tensor.larger is not None or tensor.samples != 1):
-        shapes = " and ".join(str(list(s)) for s in (tensor.shape, tensor.larger) if s)
+        shapes = " and ".join(str(list(s)) for s in (tensor.shape, tensor.larger) if s is not None)
         return f"no axis of the tensor counts samples: {shapes} for one batch and for two"
     return None
 

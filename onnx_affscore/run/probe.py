@@ -76,8 +76,9 @@ def probe(
     tensors = {}
     for name, output in asked.shapes.items():
         stacked = asked.stacked.get(name, 0)
-        shape = _shape(one[output], stacked)
-        doubled = None if two is None else _shape(two[output], stacked)
+        inside = name not in session.types  # a subgraph, where nothing may have run
+        shape = _shape(one[output], stacked, inside=inside)
+        doubled = None if two is None else _shape(two[output], stacked, inside=inside)
         if shape is not None and (two is None or doubled is not None):
             tensors[name] = ProbedTensor(
                 dtype=session.types.get(name) or asked.dtypes[name],
@@ -89,9 +90,9 @@ def probe(
     return Probe(tensors, None if two is not None else small.size)
 
 
-def _shape(values: Array, stacked: int) -> tuple[int, ...] | None:
+def _shape(values: Array, stacked: int, *, inside: bool) -> tuple[int, ...] | None:
     """The shape that was read, with the loops' iterations in front; None where nothing ran."""
     if values.size == 0:
-        return None
+        return None if inside else ()  # a single number has no axes
     inner = values.reshape(-1, values.shape[-1])[0]
     return (*values.shape[:stacked], *(int(v) for v in inner))

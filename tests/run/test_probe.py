@@ -94,7 +94,14 @@ def test_iterations_of_loops_stand_in_front_of_the_shape() -> None:
 @pytest.mark.parametrize("never", [{1, 2}, {1}, {2}])
 def test_what_a_run_did_not_reach_is_left_out(never: set[int]) -> None:
     runner = FakeRunner(lambda n: [] if n in never else [n, 7])
-    assert probe(runner, ASKED, batches(), fixed=None).tensors == {}
+    runner.types = {}  # a tensor of a subgraph is no output
+    asked = Exposures({"t": "shape"}, {"t": "float16"})
+    assert probe(runner, asked, batches(), fixed=None).tensors == {}
+
+
+def test_a_tensor_without_axes_is_told_from_one_that_was_not_reached() -> None:
+    found = probe(FakeRunner(lambda n: []), ASKED, batches(), fixed=None).tensors["t"]
+    assert (found.shape, found.larger) == ((), ())
 
 
 def test_types_that_the_session_does_not_state_come_from_the_graph() -> None:
