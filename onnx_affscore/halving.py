@@ -1,10 +1,11 @@
-"""Run batches; one that memory does not bear is run in halves, and all behind it no larger."""
+"""Run batches in halves: where memory does not bear them, or to find the samples that fail."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, final
 
-from onnx_affscore.errors import AllocationError
+from onnx_affscore.errors import AllocationError, RunError
+from onnx_affscore.faults import Faults, of_samples
 from onnx_affscore.protocols import OpenModel
 from onnx_affscore.records import Batch, InputHint
 from onnx_affscore.run.batching import parts
@@ -20,7 +21,8 @@ class Halving:
 
     ``size`` starts at what the caller chose and is halved where an allocation fails, down to one
     sample. A model of ``fixed`` batch size cannot be helped so. On a device the session is
-    opened once more first: its arena keeps what the batch that failed had taken.
+    opened once more first: its arena keeps what the batch that failed had taken. ``faults`` takes
+    batches apart that fail for another reason; without it they are errors.
     """
 
     def __init__(
@@ -30,8 +32,9 @@ class Halving:
         *,
         hints: Sequence[InputHint],
         fixed: bool = False,
+        faults: Faults | None = None,
     ) -> None:
-        self._start, self._hints, self._fixed = start, hints, fixed
+        self._start, self._hints, self._fixed, self._faults = start, hints, fixed, faults
         self._session: OpenModel | None = None
         self._started_again = False
         self._first_size = self.size = size
@@ -46,9 +49,11 @@ class Halving:
     @property
     def notices(self) -> tuple[str, ...]:
         """What the user should know of how the batches ran."""
+        apart = () if self._faults is None else self._faults.notices
         if self.size == self._first_size:
-            return ()
+            return apart
         return (
+            *apart,
             f"memory ran out with {self._first_size} samples together:"
             f" went on with {self.size}; --batch-size {self.size} starts with them",
         )
@@ -58,7 +63,7 @@ class Halving:
 
         Raises :class:`AllocationError` where not even one sample fits.
         """
-        waiting = deque([batch])
+        waiting = deque([batch] if self._faults is None else self._faults.known(batch))
         while waiting:
             part = waiting.popleft()
             if part.size > self.size and not self._fixed:
@@ -69,6 +74,10 @@ class Halving:
             except AllocationError as exc:
                 self._give_way(part.size, exc)
                 waiting.appendleft(part)
+            except RunError as exc:
+                if self._faults is None or self._session is None or not of_samples(exc):
+                    raise  # of the model, which could not be opened, or of the device
+                waiting.extendleft(reversed(self._faults.apart(part, exc)))
             else:
                 yield part, made
 

@@ -84,7 +84,7 @@ def _measured(
             "samples": witness.fingerprint.samples,
             "sha256": witness.fingerprint.hexdigest(),
             "notes": list(source.notes),
-            "skipped": left_out(source),
+            "skipped": left_out(source.skipped, m.lost),
         },
         run={
             "device": gathered.ran.device,
@@ -119,16 +119,17 @@ def _warnings(
         *gathered.ran.notices,
         *gathered.warnings,
         *([synthetic] if source.synthetic else []),
-        *_skipped(source),
+        *_skipped(m, source),
         *([verdict.note] if verdict is not None and verdict.note else []),
     ]
 
 
-def _skipped(source: DataSource) -> Iterator[str]:
+def _skipped(m: Measurement, source: DataSource) -> Iterator[str]:
     """One sentence on rows that were left out; the file lists them."""
-    if source.skipped:
-        row, reason = next(iter(source.skipped.items()))
-        yield f"{len(source.skipped)} row(s) could not be read and were left out: {row}: {reason}"
+    for rows, what in ((source.skipped, "read"), (m.lost, "run")):
+        if rows:
+            row = min(rows)
+            yield f"{len(rows)} row(s) could not be {what} and were left out: {row}: {rows[row]}"
 
 
 def _check_selected(sites: Sequence[ActivationSite]) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
@@ -16,6 +16,7 @@ from onnx_affscore.data import open_source
 from onnx_affscore.data.columns import fixed_batch
 from onnx_affscore.data.source import Data
 from onnx_affscore.data.synthetic import first_that_runs
+from onnx_affscore.faults import Faults, first_runnable
 from onnx_affscore.graph.hints import input_hints
 from onnx_affscore.graph.instrument import Instrumented, expose, instrument
 from onnx_affscore.graph.lean import Lean
@@ -29,8 +30,8 @@ from onnx_affscore.graph.weights import set_aside
 from onnx_affscore.local import LocalEngine
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import DataSource, Engine, OpenModel, SessionPlan
-from onnx_affscore.records import TokenMask
-from onnx_affscore.run.batching import automatic_size, first
+from onnx_affscore.records import Batch, TokenMask
+from onnx_affscore.run.batching import automatic_size
 from onnx_affscore.run.probe import Exposures, Probe, probe
 
 __all__ = ["Measurement"]
@@ -45,6 +46,7 @@ class Measurement:
 
     Without ``engine`` that is this machine.
 
+    ``lost`` are rows of the data that could not be run and were left out, with the reasons.
     ``prepared`` is the model that is tapped: once its sites are located, the loaded one with
     whatever hides an activation opened up. ``whole`` keeps all weights in the message, so that it
     can be written to a file or sent to another machine.
@@ -68,6 +70,7 @@ class Measurement:
         self.prepared = self.model
         self.hints = input_hints(self.model.proto)
         self.warnings = list(self.engine.notices)
+        self.lost: dict[int, str] = {}
 
     @property
     def fixed_batch(self) -> int | None:
@@ -117,16 +120,32 @@ class Measurement:
         level = "all" if tapped.lean else "extended"
         return self.session(tapped.proto, optimisation=level, early=tapped.fetches)
 
+    def faults(self, tapped: Instrumented) -> Faults:
+        """Return what becomes of samples on which the model with its taps fails."""
+        skip = self.options.on_error == "skip"
+        return Faults(self.lost, skip=skip, hints=self.hints, tapped=tapped.tensor_of)
+
+    def first_batch(
+        self, source: DataSource, size: int, run: Callable[[Batch], object]
+    ) -> Batch | None:
+        """Return the first batch, one that runs where failing samples are to be left out."""
+        skip = self.options.on_error == "skip"
+        return first_runnable(source, size, run, hints=self.hints, skip=skip)
+
     def probe(self, source: DataSource, located: Located) -> tuple[DataSource, Probe]:
         """Run the model on a sample or two to learn shapes, types and what the batch does."""
         exposed = expose(self.prepared.proto, _tensors(located), located.places)
         session = self.session(exposed.proto)
         outputs = tuple(exposed.shapes.values())
-        source = first_that_runs(source, lambda batch: session.run(outputs, batch.feeds))
+
+        def run(batch: Batch) -> object:
+            return session.run(outputs, batch.feeds)
+
+        source = first_that_runs(source, run)
         return source, probe(
             session,
             Exposures(exposed.shapes, exposed.dtypes, exposed.stacked),
-            lambda n: first(source.batches(n), n),
+            lambda n: self.first_batch(source, n, run),
             fixed=self.fixed_batch,
         )
 

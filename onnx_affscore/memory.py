@@ -20,8 +20,7 @@ from onnx_affscore.graph.resolve import Resolved
 from onnx_affscore.graph.tapping import FEATURES
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.protocols import DataSource
-from onnx_affscore.records import ActivationSite
-from onnx_affscore.run.batching import first
+from onnx_affscore.records import ActivationSite, Array, Batch
 
 __all__ = ["Allotment", "Footprint", "allot", "footprints", "grouped"]
 
@@ -74,10 +73,15 @@ def allot(
 
 def footprints(m: Measurement, source: DataSource, tapped: Instrumented) -> dict[str, Footprint]:
     """Return what the first sample takes, by tensor; a tensor that it does not reach takes none."""
-    batch = first(source.batches(m.fixed_batch or 1), m.fixed_batch or 1)
+    session = m.tapped_session(tapped)
+
+    def run(batch: Batch) -> dict[str, Array]:
+        return session.run(tapped.fetches, batch.feeds)
+
+    batch = m.first_batch(source, m.fixed_batch or 1, run)
     if batch is None:  # fewer samples than the model takes: they fit if it does
         return {}
-    fetched = m.tapped_session(tapped).run(tapped.fetches, batch.feeds)
+    fetched = run(batch)
     found: dict[str, Footprint] = {}
     for (name, quantity), tap in tapped.taps.items():
         before = found.get(name, Footprint())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import final
 
 from onnx_affscore.collect import FeatureStore
-from onnx_affscore.errors import DataError
+from onnx_affscore.errors import DataError, RunError
 from onnx_affscore.graph.instrument import Instrumented
 from onnx_affscore.halving import Halving
 from onnx_affscore.measurement import Measurement
@@ -51,7 +51,13 @@ def run_pass(
     if first is None:
         raise DataError("the data hold no sample; give at least one")
     fixed = m.fixed_batch is not None
-    halving = Halving(lambda: m.tapped_session(tapped), size, hints=m.hints, fixed=fixed)
+    halving = Halving(
+        lambda: m.tapped_session(tapped),
+        size,
+        hints=m.hints,
+        fixed=fixed,
+        faults=m.faults(tapped),
+    )
 
     def attempt(batch: Batch) -> tuple[Batch, dict[str, Array]]:
         feed = padded(batch, size, m.hints) if fixed else batch
@@ -69,6 +75,9 @@ def run_pass(
                 witness.see(part, feed, fetched)
             store.add(fetched, samples=feed.size, kept=part.size)
     store.finish()
+    if not store.samples:
+        reason = next(iter(m.lost.values()))
+        raise RunError(f"none of the {len(m.lost)} samples could be run; the first one: {reason}")
     session = halving.session
     notices = (*session.notices, *halving.notices)
     return Pass(store, session.device, session.providers, notices, halving.size)

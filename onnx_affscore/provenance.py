@@ -12,7 +12,6 @@ from typing import Any, Final
 from onnx_affscore import __version__
 from onnx_affscore.errors import OptionError
 from onnx_affscore.options import Options
-from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import Role
 from onnx_affscore.selection import Selection
 from onnx_affscore.threads import cores
@@ -88,11 +87,11 @@ def data_specs(data: object) -> list[str] | None:
     return None
 
 
-def left_out(source: DataSource) -> dict[str, Any]:
-    """Return how many rows could not be read, and the first of them with their reasons."""
-    rows = dict(sorted(source.skipped.items()))
-    listed = list(rows.items())[:_LISTED]
-    return {"count": len(rows), "rows": [{"row": r, "reason": reason} for r, reason in listed]}
+def left_out(read: Mapping[int, str], run: Mapping[int, str]) -> dict[str, Any]:
+    """Return how many rows could not be read or run, and the first of them with their reasons."""
+    rows = sorted({**run, **read}.items())
+    listed = [{"row": row, "reason": reason} for row, reason in rows[:_LISTED]]
+    return {"count": len(rows), "rows": listed}
 
 
 def package_versions() -> dict[str, str]:

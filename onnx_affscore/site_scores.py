@@ -7,7 +7,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Final, TypeAlias, final
 
-from onnx_affscore.errors import AffscoreError
+from onnx_affscore.errors import AffscoreError, InternalError
 from onnx_affscore.gather import Gathered
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import Engine
@@ -18,6 +18,7 @@ from onnx_affscore.records import (
     Role,
     ScoredSite,
     SiteScore,
+    Status,
 )
 from onnx_affscore.score import score_sample
 
@@ -49,7 +50,8 @@ def score_sites(
 
     ``keep`` gets the influences of each site, where the options ask for them. A site that memory
     does not bear beside others is scored alone, once they are done; where that fails too, or the
-    scoring has a bug, it has no score, and the reason.
+    scoring has a bug, it has no score, and the reason. Raises :class:`InternalError` where a bug
+    leaves no site at all.
     """
     figures = partial(
         score_sample,
@@ -60,6 +62,8 @@ def score_sites(
         drawn=options.details,
     )
 
+    bugs: dict[str, Exception] = {}
+
     def score(site: ActivationSite) -> ScoredSite | _OutOfMemory:
         try:
             return ScoredSite.of(site, _scored(site, gathered, engine, figures, keep))
@@ -68,7 +72,9 @@ def score_sites(
         except MemoryError:
             return _OutOfMemory()
         except Exception as exc:  # noqa: BLE001 - hours of other sites' work are not lost to a bug
-            return ScoredSite.of(site, SiteScore.none(_bug(site, exc)))
+            reason = _bug(site, exc)
+            bugs[reason] = exc
+            return ScoredSite.of(site, SiteScore.none(reason))
 
     def alone(site: ActivationSite) -> ScoredSite:
         (found,) = engine.each_site(score, [site])
@@ -76,11 +82,15 @@ def score_sites(
             return ScoredSite.of(site, SiteScore.none(_too_large(site, gathered)))
         return replace(found, warnings=(*found.warnings, _ALONE))
 
-    scored = list(engine.each_site(score, sites))
-    return tuple(
+    first = list(engine.each_site(score, sites))
+    scored = tuple(
         alone(site) if isinstance(found, _OutOfMemory) else found
-        for site, found in zip(sites, scored, strict=True)
+        for site, found in zip(sites, first, strict=True)
     )
+    if bugs and all(found.status == Status.UNSCORED for found in scored):
+        reason, cause = next(iter(bugs.items()))
+        raise InternalError(reason) from cause
+    return scored
 
 
 def _scored(

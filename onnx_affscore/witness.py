@@ -43,6 +43,7 @@ class Witness:
         """
         if not self._m.options.verify or self.fingerprint.samples:
             return
+        self.verdict = None  # an earlier start may have failed on a sample that is left out
         try:
             self._original = self._plain(feed)
         except AllocationError:

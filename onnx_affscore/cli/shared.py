@@ -88,7 +88,7 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             type=click.Choice(["stop", "skip"]),
             default="stop",
             show_default=True,
-            help="What becomes of a row that cannot be read: skip counts and lists it.",
+            help="What becomes of a row that cannot be read or run: skip leaves it out, counts and lists it.",
         ),
         click.option(
             "--samples",

@@ -20,7 +20,7 @@ from onnx_affscore.graph.level import Place
 from onnx_affscore.graph.lifting import Lifter
 from onnx_affscore.graph.pooling import derived_reader, patch_reader
 from onnx_affscore.graph.tapping import FEATURES, QUANTITIES, TapWriter, functions
-from onnx_affscore.graph.view import Step
+from onnx_affscore.graph.view import Step, graphs
 from onnx_affscore.graph.writing import NodeWriter, unused_prefix
 from onnx_affscore.records import Array, TensorLayout
 from onnx_affscore.taps import Combined, Derived, Tap, TapKey
@@ -48,6 +48,20 @@ class Instrumented:
     def fetches(self) -> tuple[str, ...]:
         """Names of all the added outputs."""
         return tuple(dict.fromkeys(name for tap in self.taps.values() for name in tap.fetches))
+
+    def tensor_of(self, node: str) -> str | None:
+        """Return the tensor that a node of a tap is about, None where the node is the model's."""
+        prefix = f"{self.fetches[0].partition('/')[0]}/" if self.fetches else "/"
+        nodes = [n for graph in graphs(self.proto.graph) for n in graph.node]
+        maker = {name: n for n in nodes for name in n.output}
+        pending = [name for n in nodes if n.name == node.strip() for name in n.output]
+        if not node.startswith(prefix):
+            return None
+        for name in pending:  # grows while it is read
+            if not name.startswith(prefix):
+                return name
+            pending += [read for read in maker[name].input if read] if name in maker else []
+        return None
 
 
 @final

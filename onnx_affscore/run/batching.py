@@ -6,7 +6,7 @@ import numpy as np
 
 from onnx_affscore.records import Array, Batch, InputHint, ProbedTensor
 
-__all__ = ["automatic_size", "first", "padded", "parts"]
+__all__ = ["automatic_size", "first", "padded", "parts", "taken"]
 
 # Bytes of the largest tapped tensor in one batch. A tap frees its tensor at once, so that a few of
 # about that size are alive together, not their sum: 24 images through MobileNetV3, 73 MiB of its
@@ -34,7 +34,7 @@ def padded(batch: Batch, size: int, hints: Sequence[InputHint]) -> Batch:
     """Fill a short batch up to the only size that the model takes, repeating its last sample."""
     if batch.size >= size:
         return batch
-    return _taken(batch, np.minimum(np.arange(size), batch.size - 1), hints)
+    return taken(batch, np.minimum(np.arange(size), batch.size - 1), hints)
 
 
 def parts(batch: Batch, size: int, hints: Sequence[InputHint]) -> Iterator[Batch]:
@@ -46,13 +46,14 @@ def parts(batch: Batch, size: int, hints: Sequence[InputHint]) -> Iterator[Batch
         yield batch
         return
     for start in range(0, batch.size, size):
-        yield _taken(batch, np.arange(start, min(start + size, batch.size)), hints)
+        yield taken(batch, np.arange(start, min(start + size, batch.size)), hints)
 
 
-def _taken(batch: Batch, samples: Array, hints: Sequence[InputHint]) -> Batch:
+def taken(batch: Batch, samples: Array, hints: Sequence[InputHint]) -> Batch:
+    """Return the samples of a batch at these places; what does not count samples stays."""
     axes = {h.spec.name: h.sample_axis for h in hints}
 
-    def taken(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    def chosen(arrays: Mapping[str, Array]) -> dict[str, Array]:
         found = {}
         for name, array in arrays.items():
             axis = axes.get(name)
@@ -60,7 +61,7 @@ def _taken(batch: Batch, samples: Array, hints: Sequence[InputHint]) -> Batch:
         return found
 
     rows = None if batch.rows is None else batch.rows[samples]
-    return Batch(taken(batch.feeds), len(samples), taken(batch.given), rows, batch.stop)
+    return Batch(chosen(batch.feeds), len(samples), chosen(batch.given), rows, batch.stop)
 
 
 def first(batches: Iterable[Batch], size: int) -> Batch | None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol, final
 
-from onnx_affscore.errors import RunError
+from onnx_affscore.errors import AllocationError, ProviderError, RunError
 from onnx_affscore.records import Array, Batch, ProbedTensor
 
 __all__ = ["Exposures", "Probe", "Runner", "probe"]
@@ -67,7 +67,15 @@ def probe(
     if small is None:
         raise RunError(f"the model takes batches of {fixed or 1} samples and the data has fewer")
     outputs = tuple(asked.shapes.values())
-    one = session.run(outputs, small.feeds)
+    try:
+        one = session.run(outputs, small.feeds)
+    except (AllocationError, ProviderError):
+        raise
+    except RunError as exc:
+        raise RunError(
+            f"{exc}. It was the first sample of the data: where others may run, --on-error skip"
+            " looks for one"
+        ) from exc
     larger = batch(2 * small.size) if fixed is None else None
     two: Mapping[str, Array] | None = None
     if larger is not None:

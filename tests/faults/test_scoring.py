@@ -11,7 +11,7 @@ import pytest
 
 from onnx_affscore import signature, site_scores
 from onnx_affscore.cli.main import run
-from onnx_affscore.errors import ClusterError
+from onnx_affscore.errors import ClusterError, InternalError
 from onnx_affscore.records import PairedSample, ScoredSite, SiteScore
 from tests.builder import Builder
 from tests.test_measure import X, mlp
@@ -63,6 +63,18 @@ def test_a_bug_at_one_site_leaves_the_others_their_scores(
     for part in ("internal error while 'second'", "ZeroDivisionError: no such luck", "report it"):
         assert part in second.reason
     assert "test_scoring.py, line" in second.reason
+
+
+def test_a_bug_that_leaves_no_site_ends_the_run(
+    tmp_path: Path, scoring: Callable[[Fault], None]
+) -> None:
+    def fault(sample: PairedSample) -> None:
+        raise ZeroDivisionError("no such luck")
+
+    scoring(fault)
+    with pytest.raises(InternalError, match="ZeroDivisionError: no such luck") as caught:
+        signature(mlp(tmp_path), X)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
 def test_errors_that_are_not_of_one_site_end_the_run(
