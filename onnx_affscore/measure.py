@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from onnx_affscore.chance import seen
 from onnx_affscore.data.source import Data
 from onnx_affscore.engine import open_engine
 from onnx_affscore.errors import NothingToScoreError
@@ -65,6 +66,8 @@ def _measured(
     located = m.located()
     _check_selected(located.sites)
     source, probed = m.probe(m.source(data), located)
+    drawn = seen(m, source)
+    m.warnings += [drawn] if drawn else []
     resolved = m.resolved(located, source, probed)
     size = m.batch_size(probed)
     witness = Witness(m, source, progress)

@@ -23,6 +23,7 @@ from onnx_affscore.graph.lean import Lean
 from onnx_affscore.graph.locate import Located
 from onnx_affscore.graph.model import external_files, load
 from onnx_affscore.graph.prepare import find_activations
+from onnx_affscore.graph.randomness import draws
 from onnx_affscore.graph.resolve import Resolved, resolve
 from onnx_affscore.graph.saturation import with_flat_ends
 from onnx_affscore.graph.tapping import COUNTED, QUANTITIES
@@ -46,6 +47,7 @@ class Measurement:
 
     Without ``engine`` that is this machine.
 
+    ``draws`` are its nodes that draw random numbers.
     ``lost`` are rows of the data that could not be run and were left out, with the reasons.
     ``prepared`` is the model that is tapped: once its sites are located, the loaded one with
     whatever hides an activation opened up. ``whole`` keeps all weights in the message, so that it
@@ -71,6 +73,7 @@ class Measurement:
         self.hints = input_hints(self.model.proto)
         self.warnings = list(self.engine.notices)
         self.lost: dict[int, str] = {}
+        self.draws = draws(self.model.proto)
 
     @property
     def fixed_batch(self) -> int | None:

@@ -27,6 +27,7 @@ class Witness:
     def __init__(self, m: Measurement, source: DataSource, progress: Progress | None) -> None:
         self._m, self._source, self._progress = m, source, progress
         self._own = tuple(o.name for o in m.model.proto.graph.output)
+        self._draws = bool(m.draws)
         self._original: Mapping[str, Any] | None = None
         self.fingerprint = Fingerprint(m.hints)
         self.verdict: Verdict | None = None
@@ -68,13 +69,18 @@ class Witness:
         try:
             return verify(
                 fetched,
-                original=lambda: next(runs, None) or self._plain(feed),
+                original=lambda: next(runs, None) or self._plain(feed, warm=self._draws),
                 unoptimised=lambda: self._plain(feed, optimisation="disabled"),
                 names=self._own,
             )
         except AllocationError as exc:  # a second session beside the tapped one
             return Verdict(False, f"outputs not compared: {exc}")
 
-    def _plain(self, feed: Batch, *, optimisation: str = "all") -> Mapping[str, Any]:
+    def _plain(
+        self, feed: Batch, *, optimisation: str = "all", warm: bool = False
+    ) -> Mapping[str, Any]:
+        """Run the model as it is; ``warm`` not for the first time, which draws as all first do."""
         session = self._m.session(self._m.model.proto, optimisation=optimisation)
+        if warm:
+            session.run(self._own, feed.feeds)
         return session.run(self._own, feed.feeds)

@@ -22,6 +22,8 @@ NORMAL_EXPONENTS: Final = 1022
 FORMED_CONDITION: Final = 1e6
 """Up to this condition number what is computed from a formed covariance is good to 1e-10."""
 
+_SHOWN = 10  # numbers of samples that a reason lists
+
 
 @final
 class Side:
@@ -55,9 +57,15 @@ class Side:
         rows, columns = np.nonzero(~finite)
         counts = ((nans, "NaN"), (len(rows) - nans, "infinite"))
         found = " and ".join(f"{count} {kind}" for count, kind in counts if count)
-        where = f"first in row {rows[0]}, feature {columns[0]}"
-        spread = f"{len(np.unique(rows))} rows and {len(np.unique(columns))} features affected"
-        reason = f"{found} of {self.features.size} values of the {self.name}, {where}; {spread}"
+        owners = self.sample.owners
+        samples = np.unique(rows if owners is None else owners[rows])
+        shown = ", ".join(map(str, samples[:_SHOWN])) + (", ..." if len(samples) > _SHOWN else "")
+        reason = (
+            f"{found} of {self.features.size} values of the {self.name}, in {len(samples)}"
+            f" sample(s) (counted from 0: {shown}) and {len(np.unique(columns))} of {self.d}"
+            " features; such samples are not dropped: see what they hold, and leave them out of"
+            " the data if they do not belong there"
+        )
         return Reading(None, Status.UNDEFINED, reason)
 
     @lazy

@@ -44,7 +44,40 @@ def test_numbers_beyond_single_precision_are_none_and_the_site_says_which(tmp_pa
     rows[[3, 8], 1] = 1000
     found = only(identity("Exp"), tmp_path, rows)
     assert (found.status, found.affinity) == ("undefined", None)
-    assert "2 infinite of 600 values of the output, first in row 3" in str(found.reason)
+    said = "2 infinite of 600 values of the output, in 2 sample(s) (counted from 0: 3, 8)"
+    assert said in str(found.reason)
+    assert "leave them out of the data" in str(found.reason)
+
+
+def test_of_many_samples_that_are_no_numbers_the_first_are_listed(tmp_path: Path) -> None:
+    rows = ROWS.copy()
+    rows[5:40, 1] = np.nan
+    found = only(identity("Tanh"), tmp_path, rows)
+    assert "in 35 sample(s) (counted from 0: 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, ...)" in str(
+        found.reason
+    )
+
+
+def test_samples_are_counted_where_each_has_many_rows(tmp_path: Path) -> None:
+    data = np.random.default_rng(5).normal(size=(20, 7, 6)).astype(np.float32)
+    data[11, 3] = np.nan
+    found = only(tokens(["n", "t", 6]), tmp_path, data, pool="positions")
+    assert "in 1 sample(s) (counted from 0: 11) and 5 of 5 features" in str(found.reason)
+
+
+def test_a_site_that_no_bad_number_reaches_keeps_its_score(tmp_path: Path) -> None:
+    def spoiled(g: Builder, y: str) -> str:
+        shifted = g.op("Add", g.op("ReduceSum", "x", g.const(np.array([1]))), 100.0)
+        return g.op("Add", y, g.op("Sqrt", shifted))
+
+    rows = ROWS.copy()
+    rows[[3, 8], 0] = -1000  # the square root of a negative number
+    first, second = signature(two_sites(spoiled).save(tmp_path / "model.onnx"), rows).sites
+    assert first.status == "ok"
+    assert (second.status, second.affinity) == ("undefined", None)
+    assert "NaN of 400 values of the input, in 2 sample(s) (counted from 0: 3, 8)" in str(
+        second.reason
+    )
 
 
 def test_one_sample_has_no_spread(tmp_path: Path) -> None:

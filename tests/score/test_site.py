@@ -170,8 +170,9 @@ def test_numbers_that_are_not_finite_are_counted_and_located() -> None:
     found = scored(x, np.maximum(x, 0.0))
     assert found.status is Status.UNDEFINED
     assert found.reason == (
-        "1 NaN and 1 infinite of 1000 values of the input, first in row 7, feature 3; "
-        "2 rows and 2 features affected"
+        f"1 NaN and 1 infinite of 1000 values of the input, in 2 sample(s) (counted from 0: 7, 9)"
+        f" and 2 of {x.shape[1]} features; such samples are not dropped: see what they hold, and"
+        " leave them out of the data if they do not belong there"
     )
     numbers = {key for key, value in found.scores.items() if isinstance(value, float)}
     assert numbers == {"sparsity_before", "sparsity_after", "saturated_share"}
