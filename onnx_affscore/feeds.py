@@ -32,13 +32,17 @@ class InputHint:
 
     ``sample_axis``: the axis that counts samples, None where the input has none (a scalar such as
     a sampling rate: every batch gets the same value). ``below``: an integer input indexes a table
-    of so many rows. ``optional``: an initialiser gives it a default.
+    of so many rows. ``optional``: an initialiser gives it a default. ``table``: the rows of a table
+    that a larger index overruns (one-hot codes do not mind). ``added``: numbers that are added to
+    scores, as masks are whose 0 means "look here".
     """
 
     spec: TensorSpec
     sample_axis: int | None = 0
     below: int | None = None
     optional: bool = False
+    table: int | None = None
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)

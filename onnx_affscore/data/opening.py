@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from onnx_affscore.data.columns import Column
+from onnx_affscore.data.drawing import Rows
 from onnx_affscore.feeding import Feeding
 from onnx_affscore.records import Array, InputHint, Labels
 
-__all__ = ["Distribution", "Feeds", "Made", "Opened", "Request", "SourceKind", "Table"]
+__all__ = ["Distribution", "Feeds", "Made", "Opened", "Request", "SourceKind", "Table", "Tokens"]
 
 Distribution: TypeAlias = str
 
@@ -17,21 +18,44 @@ Distribution: TypeAlias = str
 class Request:
     """What to open, and the inputs that it is for: one where the user named it, else all free.
 
-    ``feeding`` is what the user said of the data besides.
+    ``feeding`` is what the user said of the data besides; ``model`` are all inputs that it has.
     """
 
     text: str
     hints: tuple[InputHint, ...]
     feeding: Feeding = field(default_factory=Feeding)
+    model: tuple[InputHint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of the input ``name``, ``length`` a row.
+
+    ``real`` says which of them are no padding, (rows, length), and ``types`` which text of a pair
+    each is of. ``told`` is False where nothing says so and all are taken as real.
+    """
+
+    name: str
+    length: int
+    count: int | None
+    real: Callable[[Rows], Array]
+    types: Callable[[Rows], Array] | None = None
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns by input name: data whose rows can be picked; ``labels`` where they tell classes."""
+    """Columns by input name: data whose rows can be picked; ``labels`` where they tell classes.
+
+    ``tokens`` tells of token ids among the columns. ``settle``, called with the rows that were
+    drawn (None for all), returns what takes the place of columns that hang on which these are.
+    """
 
     columns: Mapping[str, Column]
     notes: tuple[str, ...] = ()
     labels: Labels | None = None
+    tokens: tuple[Tokens, ...] = ()
+    settle: "Callable[[Rows | None], Table] | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """From what the user gave, a specification or arrays, to a data source for the model."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import Any, TypeAlias
@@ -10,12 +10,14 @@ import numpy as np
 
 from onnx_affscore.data.arrays import the_input
 from onnx_affscore.data.columns import Column, ColumnSource, fixed_batch, whole_feeds
-from onnx_affscore.data.drawing import kept_rows
+from onnx_affscore.data.companions import companions
+from onnx_affscore.data.drawing import Rows, kept_rows
 from onnx_affscore.data.fit import check_complete, find_input, fit_array
-from onnx_affscore.data.opening import Feeds, Made, Request, Table
+from onnx_affscore.data.opening import Feeds, Made, Request, Table, Tokens
 from onnx_affscore.data.spec import open_spec, split_name
 from onnx_affscore.data.stream import FeedSource
 from onnx_affscore.data.synthetic import DEFAULT_SAMPLES, RandomSource
+from onnx_affscore.data.vocabulary import within_table
 from onnx_affscore.errors import DataError, OptionError
 from onnx_affscore.feeding import Feeding
 from onnx_affscore.protocols import DataSource
@@ -118,6 +120,17 @@ class _Parts:
     columns: dict[str, Column] = field(default_factory=dict)
     random: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    tokens: dict[str, Tokens] = field(default_factory=dict)
+    settle: list[Callable[[Rows | None], Table]] = field(default_factory=list)
+
+    def add(self, table: Table) -> None:
+        """Take in what a specification opened."""
+        self.columns |= table.columns
+        self.notes += table.notes
+        self.labels = self.labels or table.labels
+        self.tokens |= {t.name: t for t in table.tokens}
+        if table.settle is not None:
+            self.settle.append(table.settle)
 
     @property
     def batch(self) -> int | None:
@@ -130,9 +143,9 @@ class _Parts:
 
     def table(self, name: str) -> DataSource:
         """The columns gathered, sub-sampled, with values made up for the inputs that ask for it."""
-        check_complete({*self.columns, *self.random}, self.hints, where=name)
         counts = {c.count for c in self.columns.values() if c.count is not None}
-        rows, notes = None, self.notes
+        rows: Rows | None = None
+        drawing: tuple[str, ...] = ()
         if len(counts) == 1 and self.samples is not None:
             total = counts.pop()
             samples = whole_feeds(self.samples, batch=self.batch)
@@ -141,7 +154,14 @@ class _Parts:
             if rows is not None:
                 drawn = f"{len(rows)} of {total} samples, drawn with seed {self.seed}"
                 drawn += "" if strata is None else " by class"
-                notes += (f"{name}: {drawn}, in their order",)
+                drawing = (f"{name}: {drawn}, in their order",)
+        for settle in self.settle:
+            self.add(settle(rows))
+        self.add(self._companions())
+        check_complete({*self.columns, *self.random}, self.hints, where=name)
+        hints = {h.spec.name: h for h in self.hints}
+        self.columns = {n: within_table(c, hints[n]) for n, c in self.columns.items()}
+        notes = (*self.notes, *drawing)
         if not self.random:
             return ColumnSource(
                 self.columns,
@@ -165,6 +185,11 @@ class _Parts:
             labels=self.labels,
             skip=self.feeding.on_error == "skip",
         )
+
+    def _companions(self) -> Table:
+        """What goes with token ids, and is not given."""
+        made, notes = companions(self.hints, self.columns, self.tokens, leave=self.random)
+        return Table(made, notes)
 
     def made_up(self, name: str) -> DataSource:
         """Synthetic values for all inputs."""
@@ -217,12 +242,11 @@ def _from_specs(texts: Sequence[str], parts: _Parts) -> DataSource:
     if twice:
         raise DataError(f"--data {name}: input '{twice[0]}' is given twice; give it once")
     for hint, text in sorted(split, key=_turn):
-        request = Request(text, parts.free if hint is None else (hint,), parts.feeding)
+        free = parts.free if hint is None else (hint,)
+        request = Request(text, free, parts.feeding, parts.hints)
         opened = open_spec(request)
         if isinstance(opened, Table):
-            parts.columns |= opened.columns
-            parts.notes += opened.notes
-            parts.labels = parts.labels or opened.labels
+            parts.add(opened)
         elif isinstance(opened, Made):
             wanted = (
                 request.hints

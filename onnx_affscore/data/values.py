@@ -1,13 +1,13 @@
 """Made-up values by the meaning that an input's name and type suggest, one rule table."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from onnx_affscore.data.elements import element_type, kind_of
+from onnx_affscore.data.meanings import meaning_of
 from onnx_affscore.data.shapes import Assignment
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import Array, InputHint
@@ -42,7 +42,7 @@ def recipe(hint: InputHint, guess: Assignment, *, distribution: str) -> Recipe:
     wanted = element_type(hint.spec)
     kind = kind_of(wanted)
     made = (
-        _by_name(hint, kind, guess)
+        _by_meaning(hint, guess)
         or _INTEGERS_AND_FLAGS.get(kind, _none)(hint, guess)
         or (_floats(distribution) if kind == "float" else None)
     )
@@ -56,47 +56,28 @@ def recipe(hint: InputHint, guess: Assignment, *, distribution: str) -> Recipe:
     return Recipe(made.words, lambda rng, s: made.draw(rng, s).astype(wanted), made.random)
 
 
-def _words_of(name: str) -> list[str]:
-    """``tokenTypeIds:0`` and ``token_type_ids`` as words in lower case, the last scope only."""
-    last = name.rsplit("/", 1)[-1].rsplit("::", 1)[-1].rsplit(":", 1)[0]
-    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", last).lower())
-
-
 def _same(value: float, words: str) -> Recipe:
     return Recipe(words, lambda _rng, shape: np.full(shape, value), random=False)
 
 
-def _by_name(hint: InputHint, kind: str, guess: Assignment) -> Recipe | None:
-    words = set(_words_of(hint.spec.name))
-    if kind in ("bool", "int", "float") and words & {"mask", "masks", "attentionmask"}:
-        return _same(0, "zeros") if words & {"pad", "padding"} else _same(1, "ones")
-    if kind == "int":
-        return _integers_by_name(words, hint, guess)
-    return _floats_by_name(words) if kind == "float" and hint.sample_axis is None else None
+# By meaning; what is not here is made by its type alone.
+_BY_MEANING: Mapping[str, Callable[[InputHint, Assignment], Recipe]] = {
+    "padding": lambda _hint, _guess: _same(0, "zeros"),
+    "mask": lambda _hint, _guess: _same(1, "ones"),
+    "positions": lambda hint, _guess: _positions(hint.below),
+    "segments": lambda _hint, _guess: _same(0, "zeros"),
+    "rate": lambda _hint, _guess: _same(16000, "the sampling rate 16000"),
+    "length": lambda _hint, guess: _same(guess.length, f"the length {guess.length}"),
+    "bytes": lambda _hint, _guess: _ids(256, "bytes"),
+    "lower": lambda _hint, _guess: _same(-1, "the bound -1"),
+    "upper": lambda _hint, _guess: _same(1, "the bound 1"),
+    "scale": lambda _hint, _guess: _same(1, "ones"),
+}
 
 
-def _integers_by_name(words: set[str], hint: InputHint, guess: Assignment) -> Recipe | None:
-    if words & {"position", "positions", "pos"}:
-        return _positions(hint.below)
-    if words & {"segment", "segments"} or {"token", "type"} <= words:
-        return _same(0, "zeros")
-    if words & {"sr"} or ("rate" in words and words & {"sample", "sampling"}):
-        return _same(16000, "the sampling rate 16000")
-    if words & {"length", "lengths", "len", "lens", "seqlen", "seqlens"}:
-        return _same(guess.length, f"the length {guess.length}")
-    if words & {"byte", "bytes"} and hint.below is None:
-        return _ids(256, "bytes")
-    return None
-
-
-def _floats_by_name(words: set[str]) -> Recipe | None:
-    if words & {"min", "lower"}:
-        return _same(-1, "the bound -1")
-    if words & {"max", "upper"}:
-        return _same(1, "the bound 1")
-    if words & {"scale", "scales", "temperature", "speed", "sigma", "std"}:
-        return _same(1, "ones")
-    return None
+def _by_meaning(hint: InputHint, guess: Assignment) -> Recipe | None:
+    made = _BY_MEANING.get(meaning_of(hint) or "")
+    return None if made is None else made(hint, guess)
 
 
 def _positions(below: int | None) -> Recipe:

@@ -36,6 +36,8 @@ def input_hints(model: onnx.ModelProto) -> tuple[InputHint, ...]:
             sample_axis=axes.get(s.name),
             below=_rows_of_table(s, uses),
             optional=s.name in defaults,
+            table=_rows_of_table(s, uses, but=("OneHot",)),
+            added=_is_added(s, uses),
         )
         for s in specs
     )
@@ -264,12 +266,29 @@ def _axis_of_size(shape: tuple[Dim, ...], size: Dim, *, start: int) -> int | Non
 _EMBEDDING_TABLES = {0: 2, 1: 4, 8: 3}
 
 
-def _rows_of_table(spec: TensorSpec, uses: _Uses) -> int | None:
+def _rows_of_table(spec: TensorSpec, uses: _Uses, *, but: Sequence[str] = ()) -> int | None:
     """The smallest number of rows of the constant tables that an integer input indexes."""
     if not spec.dtype.startswith(("int", "uint")):
         return None
-    rows = [_rows(node, slot, uses) for node, slot in uses.reached(spec.name, _KEEPS_VALUES)]
+    found = uses.reached(spec.name, _KEEPS_VALUES)
+    rows = [_rows(node, slot, uses) for node, slot in found if node.op_type not in but]
     return min((r for r in rows if r), default=None)
+
+
+# Where attention operators take what they add to their scores.
+_BIAS_SLOTS = {("", "Attention"): 3, ("com.microsoft", "Attention"): 5}
+_BIAS_SLOTS |= {("com.microsoft", "MultiHeadAttention"): 5}
+
+
+def _is_added(spec: TensorSpec, uses: _Uses) -> bool:
+    """Whether all that the graph does with a float input is to add it to something."""
+    if "float" not in spec.dtype:
+        return False
+    found = [use for use in uses.reached(spec.name, _KEEPS_VALUES) if use[0].op_type != "Shape"]
+    return bool(found) and all(
+        node.op_type == "Add" or _BIAS_SLOTS.get((node.domain, node.op_type)) == slot
+        for node, slot in found
+    )
 
 
 def _rows(node: NodeProto, slot: int, uses: _Uses) -> int | None:

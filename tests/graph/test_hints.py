@@ -165,6 +165,18 @@ def test_one_hot_and_the_fused_embedding_bound_their_ids() -> None:
     tables = [depth, table("words", 30), table("places", 20), table("kinds", 2)]
     found = hints_of(inputs, nodes, tables)
     assert [found[n].below for n in ("bytes", "ids", "types")] == [257, 30, 2]
+    assert [found[n].table for n in ("bytes", "ids", "types")] == [None, 30, 2]
+
+
+@pytest.mark.parametrize(("op", "added"), [("Add", True), ("Mul", False), ("Sub", False)])
+def test_a_mask_that_is_only_added_to_something_is_told(op: str, added: bool) -> None:
+    nodes = [
+        helper.make_node("Unsqueeze", ["mask", "axes"], ["m"]),
+        helper.make_node("Shape", ["m"], ["size"]),
+        helper.make_node(op, ["scores", "m"], ["y"]),
+    ]
+    assert hints_of([value("mask", ["n", 4])], nodes)["mask"].added == added
+    assert not hints_of([value("mask", ["n", 4])])["mask"].added
 
 
 def test_a_use_inside_a_subgraph_counts() -> None:
