@@ -18,12 +18,14 @@ class Feeding:
 
     ``label`` names what holds the class of each row (an array of an archive, a column of a table);
     ``stratify`` draws samples so that classes keep their shares. ``on_error`` is one of
-    :data:`ON_ERROR`.
+    :data:`ON_ERROR`. ``columns`` names the columns of a table that are fed, by names, numbers and
+    ranges of numbers.
     """
 
     label: str | None = None
     stratify: bool = False
     on_error: str = "stop"
+    columns: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""

@@ -1,6 +1,6 @@
 """The knobs of a measurement, checked as soon as they are set."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import final
 
 from onnx_affscore.asked import Asked
@@ -73,6 +73,7 @@ class Options:
     label: str | None = None
     stratify: bool = False
     on_error: str = "stop"
+    columns: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""
@@ -98,7 +99,7 @@ class Options:
     @property
     def feeding(self) -> Feeding:
         """What was said of the data besides where they are."""
-        return Feeding(label=self.label, stratify=self.stratify, on_error=self.on_error)
+        return Feeding(**{f.name: getattr(self, f.name) for f in fields(Feeding)})
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -73,12 +73,17 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             "--data",
             multiple=True,
             metavar="[INPUT=]SPEC",
-            help="x.npy, x.npz, a test_data_set folder, or random[:normal|uniform]; without it, synthetic input is made.",
+            help="x.npy, x.npz, x.csv, a test_data_set folder, or random[:normal|uniform]; without it, synthetic input is made.",
         ),
         click.option(
             "--label",
             metavar="NAME",
             help="What tells the class of each row: an array of an .npz file, a column of a table.",
+        ),
+        click.option(
+            "--columns",
+            metavar="A,B,C",
+            help="Columns of a table to feed: names, numbers from 1 on, ranges 1-4 [default: all numbers but the label].",
         ),
         click.option(
             "--stratify", is_flag=True, help="Draw --samples so that classes keep their shares."

@@ -12,7 +12,7 @@ from onnx_affscore.data.fit import fit
 from onnx_affscore.errors import DataError, UnreadableRowsError
 from onnx_affscore.records import Array, InputHint
 
-__all__ = ["fit_items"]
+__all__ = ["fit_items", "fit_rows"]
 
 
 def fit_items(
@@ -34,6 +34,32 @@ def fit_items(
     DataError
         Rows of that shape and type do not suit the input.
     """
+
+    def read_rows(rows: Rows) -> Array:
+        return _stacked(read, rows)
+
+    return fit_rows(read_rows, hint, count=count, shape=shape, dtype=dtype, where=where)
+
+
+def fit_rows(
+    read: Callable[[Rows], Array],
+    hint: InputHint,
+    *,
+    count: int,
+    shape: tuple[int, ...],
+    dtype: Dtype | type[np.generic],
+    where: str,
+) -> Column:
+    """The column of rows that are read together: ``read(rows)`` has the sample axis first.
+
+    ``shape`` and ``dtype`` are those of a row. ``read`` raises UnreadableRowsError for rows that
+    cannot be read.
+
+    Raises
+    ------
+    DataError
+        Rows of that shape and type do not suit the input.
+    """
     dtype = np.dtype(dtype)
     axis = hint.sample_axis
     if axis is None:
@@ -46,7 +72,7 @@ def fit_items(
     change = cast(dtype, hint.spec, where=where)
 
     def read_rows(rows: Rows) -> Array:
-        table = _stacked(read, rows, axis)
+        table = np.moveaxis(read(rows), 0, axis)
         return table if change.numbers else change.apply(table)
 
     return Column(fitted.shape, count, read_rows, fitted.notes, fitted.change)
@@ -56,7 +82,7 @@ def _unread() -> Array:
     raise DataError("items are read one at a time")
 
 
-def _stacked(read: Callable[[int], Array], rows: Rows, axis: int) -> Array:
+def _stacked(read: Callable[[int], Array], rows: Rows) -> Array:
     found: list[Array] = []
     reasons: dict[int, str] = {}
     for row in rows.tolist():
@@ -73,4 +99,4 @@ def _stacked(read: Callable[[int], Array], rows: Rows, axis: int) -> Array:
             f" {' and '.join(map(str, sorted(shapes)[:2]))}, and a batch takes one; run them one at"
             " a time with --batch-size 1, or give them one size"
         )
-    return np.stack(found, axis)
+    return np.stack(found)

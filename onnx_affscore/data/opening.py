@@ -49,6 +49,7 @@ class Table:
 
     ``tokens`` tells of token ids among the columns. ``settle``, called with the rows that were
     drawn (None for all), returns what takes the place of columns that hang on which these are.
+    ``heeded`` names the fields of :class:`Feeding` that this kind of data has a use for.
     """
 
     columns: Mapping[str, Column]
@@ -56,6 +57,7 @@ class Table:
     labels: Labels | None = None
     tokens: tuple[Tokens, ...] = ()
     settle: "Callable[[Rows | None], Table] | None" = None
+    heeded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

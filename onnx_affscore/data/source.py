@@ -37,6 +37,8 @@ Data: TypeAlias = (
 
 _IN_MEMORY = "arrays"
 _STREAM = "feeds"
+# What is said of the data and only some kinds of data have a use for.
+_HEEDED = {"columns": "tables"}
 
 
 def open_source(
@@ -81,6 +83,10 @@ def open_source(
             f"--label {said.label}: found no such labels in {source.name}; name an array of an"
             " .npz file or a column of a table"
         )
+    for name, what in _HEEDED.items():
+        if getattr(said, name) is not None and name not in parts.heeded:
+            option = f"--{name.replace('_', '-')}"
+            raise DataError(f"{option} is for {what}, and {source.name} is none; leave it out")
     if said.stratify and source.labels is None:
         raise DataError(f"--stratify: {source.name} tells no classes; name its labels with --label")
     return source
@@ -122,12 +128,14 @@ class _Parts:
     notes: tuple[str, ...] = ()
     tokens: dict[str, Tokens] = field(default_factory=dict)
     settle: list[Callable[[Rows | None], Table]] = field(default_factory=list)
+    heeded: frozenset[str] = frozenset()
 
     def add(self, table: Table) -> None:
         """Take in what a specification opened."""
         self.columns |= table.columns
         self.notes += table.notes
         self.labels = self.labels or table.labels
+        self.heeded |= table.heeded
         self.tokens |= {t.name: t for t in table.tokens}
         if table.settle is not None:
             self.settle.append(table.settle)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from onnx_affscore.data.arrays import open_npy, open_npz
+from onnx_affscore.data.delimited import DELIMITED, open_delimited
 from onnx_affscore.data.fit import find_input
 from onnx_affscore.data.opening import Made, Opened, Request, SourceKind
 from onnx_affscore.data.synthetic import DISTRIBUTIONS
@@ -55,6 +56,13 @@ SOURCES: tuple[SourceKind, ...] = (
         "NumPy arrays by input name",
         lambda text: _suffix(".npz").fullmatch(text) is not None,
         open_npz,
+    ),
+    SourceKind(
+        "table",
+        "FILE.csv|.tsv[.gz]",
+        "rows of text whose columns feed the inputs",
+        lambda text: DELIMITED.fullmatch(text) is not None,
+        open_delimited,
     ),
     SourceKind(
         "test-set",

@@ -32,6 +32,9 @@ def example(kind: str, folder: Path, images: Array) -> str:
         case "npz":
             np.savez(folder / "x.npz", image=images)
             return str(folder / "x.npz")
+        case "table":
+            np.savetxt(folder / "x.csv", images.reshape(len(images), -1), delimiter=",")
+            return str(folder / "x.csv")
         case "test-set":
             data = numpy_helper.from_array(images, "image").SerializeToString()
             (folder / "input_0.pb").write_bytes(data)

@@ -1,0 +1,142 @@
+"""Where the rows of a text table begin, so that any of them can be read without those before."""
+
+import codecs
+import gzip
+import mmap
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from shutil import copyfileobj
+from typing import IO, final
+
+import numpy as np
+
+from onnx_affscore.data.drawing import Rows
+from onnx_affscore.errors import DataError
+
+__all__ = ["Lines"]
+
+_QUOTE, _RETURN = ord('"'), ord("\r")
+# Bytes looked at together: NumPy's intermediate arrays are eight times as large.
+_STEP = 4 * 2**20
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The rows of a file: row ``i`` lies in ``content[starts[i]:starts[i + 1]]``, line by line.
+
+    ``numbers[i]`` is the number of its first line, as editors count. Empty lines are no rows; a
+    line break between quotes ends none.
+    """
+
+    content: mmap.mmap
+    starts: Rows
+    numbers: Rows
+
+    @classmethod
+    def of(cls, path: Path) -> "Lines":
+        """Index a file of UTF-8 or, with a byte order mark, UTF-16; also packed by gzip.
+
+        Raises
+        ------
+        DataError
+            The file cannot be read, or holds nothing.
+        """
+        try:
+            with _plain(path) as file:
+                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except FileNotFoundError as exc:
+            raise DataError(f"{path}: found no such file; check the path") from exc
+        except (OSError, EOFError, UnicodeDecodeError, ValueError) as exc:
+            if isinstance(exc, ValueError) and "empty file" in str(exc):
+                raise DataError(f"{path}: found an empty file; give at least one row") from exc
+            raise DataError(f"{path}: cannot be read ({exc}); save it again as UTF-8") from exc
+        return cls(content, *_rows(content, path))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def texts(self, rows: Rows) -> list[str]:
+        """The text of rows, without the line break; what is no UTF-8 has U+FFFD."""
+        found: list[str] = []
+        for first, last in _runs(rows):
+            found += self._run(first, last)
+        return found
+
+    def _run(self, first: int, last: int) -> Sequence[str]:
+        """Rows ``first`` to ``last``, which lie side by side."""
+        start, end = int(self.starts[first]), int(self.starts[last + 1])
+        content = self.content[start:end]
+        if b'"' not in content:
+            texts = content.decode("utf-8", "replace").replace("\r\n", "\n").strip("\n").split("\n")
+            if len(texts) == last + 1 - first:
+                return texts
+        bounds = (self.starts[first : last + 2] - start).tolist()
+        return [content[a:b].decode("utf-8", "replace").strip("\r\n") for a, b in pairwise(bounds)]
+
+
+def _runs(rows: Rows) -> list[tuple[int, int]]:
+    """First and last of each stretch of rows that lie side by side."""
+    cuts = np.flatnonzero(np.diff(rows) != 1) + 1
+    firsts, lasts = rows[np.r_[0, cuts]], rows[np.r_[cuts - 1, len(rows) - 1]]
+    return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
+
+
+def _plain(path: Path) -> IO[bytes]:
+    """The file itself, or a temporary one of what it holds as UTF-8 that is not packed."""
+    packed = path.suffix.lower() == ".gz"
+    with gzip.open(path) if packed else path.open("rb") as file:
+        start = file.read(2)
+        file.seek(0)
+        if start not in _UTF16:
+            if not packed:
+                return path.open("rb")
+            plain = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+            copyfileobj(file, plain, _STEP)
+        else:
+            plain = tempfile.TemporaryFile()  # noqa: SIM115
+            text = codecs.getreader("utf-16")(file)
+            while piece := text.read(_STEP):
+                plain.write(piece.encode())
+        plain.flush()
+        return plain
+
+
+def _rows(content: mmap.mmap, path: Path) -> tuple[Rows, Rows]:
+    """Where rows start, the end of the file behind them, and the lines that they start in."""
+    begin = len(codecs.BOM_UTF8) if content[:3] == codecs.BOM_UTF8 else 0
+    newline = ord("\n") if content.find(b"\n") >= 0 else _RETURN
+    starts, numbers = [np.array([begin])], [np.array([1])]
+    line, inside = 1, False
+    every = np.frombuffer(content, np.uint8)
+    for at in range(begin, len(every), _STEP):
+        piece = every[at : at + _STEP]
+        breaks = np.flatnonzero(piece == newline)
+        following = line + 1 + np.arange(len(breaks))
+        line += len(breaks)
+        quotes = np.flatnonzero(piece == _QUOTE)
+        if len(quotes) or inside:
+            before = np.searchsorted(quotes, breaks) + inside
+            ends = before % 2 == 0
+            breaks, following = breaks[ends], following[ends]
+            inside = bool((len(quotes) + inside) % 2)
+        starts.append(at + breaks + 1)
+        numbers.append(following)
+    if inside:
+        raise DataError(
+            f'{path}: a quotation mark (") is opened and never closed; close it, or double those'
+            " that are part of the text"
+        )
+    begins = np.concatenate(starts)
+    bounds = np.r_[begins, len(every)]
+    # The line break of a row is part of it; a row of that alone, or of "\r\n", is an empty line.
+    sizes = np.diff(bounds)
+    first = every[np.minimum(begins, len(every) - 1)]
+    full = (sizes > 1) | ((sizes == 1) & (first != newline))
+    full &= ~((sizes == 2) & (first == _RETURN))
+    kept = begins[full]
+    return np.r_[kept, len(every)].astype(np.int64), np.concatenate(numbers)[full].astype(np.int64)
