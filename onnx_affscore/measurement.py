@@ -21,12 +21,13 @@ from onnx_affscore.graph.hints import input_hints
 from onnx_affscore.graph.instrument import Instrumented, expose, instrument
 from onnx_affscore.graph.lean import Lean
 from onnx_affscore.graph.locate import Located
-from onnx_affscore.graph.model import external_files, load
+from onnx_affscore.graph.model import load
 from onnx_affscore.graph.prepare import find_activations
 from onnx_affscore.graph.randomness import draws
 from onnx_affscore.graph.resolve import Resolved, resolve
 from onnx_affscore.graph.saturation import with_flat_ends
 from onnx_affscore.graph.tapping import COUNTED, QUANTITIES
+from onnx_affscore.graph.tensors import external_files
 from onnx_affscore.graph.weights import set_aside
 from onnx_affscore.local import LocalEngine
 from onnx_affscore.options import Options

@@ -33,6 +33,7 @@ _BOTTOM: dict[str, tuple[set[str], set[str]]] = {
     "errors.py": (set(), set()),
     "feeds.py": (set(), set()),
     "fields.py": (set(), set()),
+    "plain_text.py": (set(), set()),
     "records.py": ({"feeds", "fields"}, {"report"}),
     "protocols.py": ({"records"}, set()),
     "taps.py": ({"records"}, set()),
@@ -42,7 +43,10 @@ _BOTTOM: dict[str, tuple[set[str], set[str]]] = {
     "findings.py": ({"records"}, set()),
 }
 # What a command may import before it is used.
-_LIGHT = {"click", "onnx_affscore", "onnx_affscore.errors", "onnx_affscore.cli.shared"}
+_LIGHT = {
+    *("click", "onnx_affscore", "onnx_affscore.errors", "onnx_affscore.plain_text"),
+    *(f"onnx_affscore.cli.{name}" for name in ("shared", "talk")),
+}
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,7 @@ def test_an_audit_rests_on_statistics_and_records_alone() -> None:
 
 def test_siblings_import_nothing_above_them() -> None:
     below = {"fields", "records", "errors", "protocols", "taps", "asked", "comparison", "findings"}
+    below |= {"plain_text"}
     below |= {"feeds", "feeding"}
     upward = [
         str(i)

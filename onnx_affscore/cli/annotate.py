@@ -3,6 +3,7 @@
 import click
 
 from onnx_affscore.cli.shared import DEBUG, MODEL
+from onnx_affscore.cli.talk import say, show
 
 __all__ = ["command"]
 
@@ -24,6 +25,6 @@ def command(model: str, signature: str, output: str, *, force: bool) -> None:
     from onnx_affscore.api import annotated
 
     done = annotated(model, Signature.from_json(signature), output, force=force)
-    click.echo(f"{output}: {done.placed} sites")
+    show(f"{output}: {done.placed} sites\n")
     for name in done.unplaced:
-        click.echo(f"warning: {name}: the file has no node of it", err=True)
+        say(f"warning: {name}: the file has no node of it")

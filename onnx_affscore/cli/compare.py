@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from onnx_affscore.cli.shared import DEBUG, say_warnings
+from onnx_affscore.cli.talk import show
 
 __all__ = ["command"]
 
@@ -109,6 +110,6 @@ def command(signatures: tuple[str, ...], **options: Any) -> None:
     if folder is not None:
         comparison_output.write_all_kinds(comparison, folder)
     if all(path != STDOUT for _, path in plan):
-        click.echo(comparison_text.comparison_to_text(comparison), nl=False)
+        show(comparison_text.comparison_to_text(comparison))
     else:
         say_warnings(comparison.warnings, hidden=False)

@@ -3,6 +3,7 @@
 import click
 
 from onnx_affscore.cli.shared import DEBUG, progress_bar, say_warnings
+from onnx_affscore.cli.talk import show
 
 __all__ = ["command"]
 
@@ -21,7 +22,6 @@ def command(output_dir: str) -> None:
         signature = api.signature(model, [str(digits)], progress=progress)
     say_warnings(signature.warnings, hidden=False)
     files = output.write_all(signature, output_dir, ("html", "json", "png"))
-    click.echo(to_text(signature), nl=False)
-    click.echo("\nwritten:")
+    show(f"{to_text(signature)}\nwritten:\n")
     for file in files:
-        click.echo(f"  {file.resolve()}")
+        show(f"  {file.resolve()}\n")

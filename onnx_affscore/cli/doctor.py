@@ -5,6 +5,7 @@ import json
 import click
 
 from onnx_affscore.cli.shared import DEBUG
+from onnx_affscore.cli.talk import show
 
 __all__ = ["command"]
 
@@ -18,13 +19,11 @@ def command(as_json: bool) -> int:
 
     state = examine()
     if as_json:
-        click.echo(json.dumps(state.to_dict(), indent=1))
+        show(json.dumps(state.to_dict(), indent=1) + "\n")
     else:
         for name, value in state.facts.items():
-            click.echo(f"{name:24} {value}")
+            show(f"{name:24} {value}\n")
         for problem in state.problems:
-            click.echo(f"problem: {problem}")
-        click.echo(
-            "no problem found" if not state.problems else f"{len(state.problems)} problem(s)"
-        )
+            show(f"problem: {problem}\n")
+        show("no problem found\n" if not state.problems else f"{len(state.problems)} problem(s)\n")
     return 3 if state.problems else 0

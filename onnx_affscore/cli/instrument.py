@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from onnx_affscore.cli.shared import DEBUG, MODEL
+from onnx_affscore.cli.talk import show
 
 __all__ = ["command"]
 
@@ -35,7 +36,8 @@ def command(model: str, output: str, data: tuple[str, ...], **options: Any) -> N
     The model is run once, on a sample, to learn the ranks of its tensors.
     """
     from onnx_affscore.api import instrumented
+    from onnx_affscore.plain_text import printable
 
     written = instrumented(model, output, data or None, **options)
     for tensor, outputs in written.items():
-        click.echo(f"{tensor}: {', '.join(outputs)}")
+        show(f"{printable(tensor)}: {', '.join(map(printable, outputs))}\n")

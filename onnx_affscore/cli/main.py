@@ -2,11 +2,13 @@
 
 import sys
 from importlib import import_module
-from typing import Any, NoReturn, final
+from io import StringIO
+from typing import NoReturn, final
 
 import click
 
 from onnx_affscore import __version__
+from onnx_affscore.cli.talk import say
 from onnx_affscore.errors import AffscoreError
 
 __all__ = ["run"]
@@ -69,7 +71,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         # click replaces stdout and exits with 1 where the reader has gone: `... | head`
         sys.exit(exc.code if sys.stdout is stdout else 0)
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         sys.exit(_INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -78,29 +80,37 @@ def _exit_code(exc: Exception) -> int:
     if isinstance(exc, click.exceptions.Exit):
         return exc.exit_code
     if isinstance(exc, click.Abort):
-        _say("interrupted")
+        say("interrupted")
         return _INTERRUPTED
     if isinstance(exc, click.ClickException):
-        exc.show()
+        _show_usage(exc)
         return exc.exit_code
     if isinstance(exc, AffscoreError):
-        _say(f"error: {exc}")
+        say(f"error: {exc}")
         return exc.exit_code
     if isinstance(exc, OSError):
-        _say(f"error: {exc.strerror or exc}{f': {exc.filename}' if exc.filename else ''}")
+        say(f"error: {exc.strerror or exc}{f': {exc.filename}' if exc.filename else ''}")
         return _COULD_NOT_ANALYSE
     if isinstance(exc, MemoryError):
-        _say(
+        say(
             f"error: memory ran out{f' ({exc})' if str(exc) else ''}; take fewer --samples,"
             " --jobs 1, or set --memory-limit"
         )
         return _COULD_NOT_ANALYSE
-    _say(
-        f"error: internal error, {type(exc).__name__}: {exc}\n"
-        "this is a bug: run again with --debug and report what it prints"
-    )
+    if isinstance(exc, MemoryError):
+        say(
+            f"error: memory ran out{f' ({exc})' if str(exc) else ''}; take fewer --samples, or a"
+            " machine with more memory: the file may ask for more than any has"
+        )
+        return _COULD_NOT_ANALYSE
+    say(f"error: internal error, {type(exc).__name__}: {exc}")
+    say("this is a bug: run again with --debug and report what it prints")
     return _COULD_NOT_ANALYSE
 
 
-def _say(text: Any) -> None:
-    click.echo(text, err=True)
+def _show_usage(exc: click.ClickException) -> None:
+    """Say what click says of a wrong call, which may quote a file's name."""
+    text = StringIO()
+    exc.show(text)
+    for line in text.getvalue().splitlines():
+        say(line)

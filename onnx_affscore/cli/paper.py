@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from onnx_affscore.cli.shared import DEBUG
+from onnx_affscore.cli.talk import say, show
 
 __all__ = ["command"]
 
@@ -73,7 +74,7 @@ def command(experiments: tuple[str, ...], listed: bool, output_dir: Path, **opti
 
     if listed:
         for name, row in paper.EXPERIMENTS.items():
-            click.echo(f"{name:12} {row.shows}\n{'':12} in the paper: {row.where}")
+            show(f"{name:12} {row.shows}\n{'':12} in the paper: {row.where}\n")
         return 0
     if not experiments:
         raise click.UsageError(
@@ -82,10 +83,10 @@ def command(experiments: tuple[str, ...], listed: bool, output_dir: Path, **opti
     given = {name: value for name, value in options.items() if value is not None}
     outcomes = []
     for name in paper.chosen(experiments):
-        click.echo(f"{name} ...", err=True)
+        say(f"{name} ...")
         outcomes.append(paper.run(name, **given))
-        click.echo(to_text(outcomes[-1:]), nl=False)
-    click.echo(score_line(outcomes), nl=False)
+        show(to_text(outcomes[-1:]))
+    show(score_line(outcomes))
     write_all(outcomes, output_dir)
-    click.echo(f"written: {output_dir / 'paper.html'}, {output_dir / 'paper.json'}", err=True)
+    say(f"written: {output_dir / 'paper.html'}, {output_dir / 'paper.json'}")
     return int(any(outcome.verdict is paper.Verdict.FAIL for outcome in outcomes))

@@ -3,6 +3,7 @@
 import click
 
 from onnx_affscore.cli.shared import DEBUG, progress_bar, say_warnings
+from onnx_affscore.cli.talk import show
 
 __all__ = ["command"]
 
@@ -56,5 +57,5 @@ def command(
     if json_file is not None:
         output.write_as(done.found, "json", json_file)
     if not quiet and json_file != STDOUT:
-        click.echo(reproduction_to_text(done), nl=False)
+        show(reproduction_to_text(done))
     return 0 if done.reproduced else _NOT_REPRODUCED

@@ -5,6 +5,7 @@ import json
 import click
 
 from onnx_affscore.cli.shared import DEBUG
+from onnx_affscore.cli.talk import show
 
 __all__ = ["command"]
 
@@ -20,8 +21,8 @@ def command(code: str | None, *, as_json: bool) -> None:
 
     chosen = list(RULES.values()) if code is None else [rule_of(code)]
     if as_json:
-        click.echo(json.dumps(rules_as_data(chosen), indent=1))
+        show(json.dumps(rules_as_data(chosen), indent=1) + "\n")
     elif code is None:
-        click.echo(listed(chosen), nl=False)
+        show(listed(chosen))
     else:
-        click.echo(explained(chosen[0]), nl=False)
+        show(explained(chosen[0]))

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from onnx_affscore.cli.shared import ASKED, DEBUG, MODEL, SCORING, progress_bar, say_warnings
+from onnx_affscore.cli.talk import show
 
 __all__ = ["command"]
 
@@ -76,5 +77,5 @@ def command(model: str, data: tuple[str, ...], **options: Any) -> int:
     if folder is not None:
         output.write_all(signature, folder)
     if not quiet and all(path != STDOUT for _, path in files):
-        click.echo(to_text(signature), nl=False)
+        show(to_text(signature))
     return _INCOMPLETE if strict and output.incomplete(signature) else 0

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from onnx_affscore.cli.talk import say
+
 __all__ = ["ASKED", "DEBUG", "MODEL", "SCORING", "progress_bar", "say_warnings"]
 
 MODEL = click.argument("model", type=click.Path(exists=True))
@@ -209,4 +211,4 @@ def say_warnings(warnings: tuple[str, ...], *, hidden: bool) -> None:
     """Print what the user should know of a run on stderr."""
     if not hidden:
         for warning in warnings:
-            click.echo(f"warning: {warning}", err=True)
+            say(f"warning: {warning}")

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from onnx_affscore.cli.shared import ASKED, DEBUG, MODEL
+from onnx_affscore.cli.talk import show
 
 __all__ = ["command"]
 
@@ -35,5 +36,5 @@ def command(model: str, json_file: str | None, **asked: Any) -> int:
         listed = report.sites_to_dict(loaded.info, located.sites, located.skipped)
         report.write(json_file, report.dumps(listed))
     if json_file != "-":
-        click.echo(report.sites_text(located.sites, located.skipped), nl=False)
+        show(report.sites_text(located.sites, located.skipped))
     return 0 if located.sites else NothingToScoreError.exit_code

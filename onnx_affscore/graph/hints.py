@@ -313,4 +313,4 @@ def _scalar(tensor: TensorProto | None) -> int | None:
     if tensor is None or tensor.data_location == TensorProto.EXTERNAL:
         return None
     value = onnx.numpy_helper.to_array(tensor)
-    return int(value.flat[0]) if value.size == 1 else None
+    return int(value.flat[0]) if value.size == 1 and value.dtype.kind in "iu" else None

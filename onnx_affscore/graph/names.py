@@ -11,18 +11,13 @@ from collections.abc import Iterable, Sequence
 
 import onnx
 
+from onnx_affscore.plain_text import printable
+
 __all__ = ["module_path", "printable", "unique"]
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
 _WRAPPERS = ("StatefulPartitionedCall", "PartitionedCall", "main_graph", "Inline")
 _OPERATOR_SUFFIX = re.compile(r"_\d+$")
-# Characters that would move a terminal's cursor or break a line.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
-def printable(name: str) -> str:
-    """Return a name with control characters replaced by their escapes."""
-    return _CONTROL.sub(lambda m: f"\\x{ord(m.group()):02x}", name)
 
 
 def module_path(nodes: Sequence[onnx.NodeProto], output: str) -> tuple[str, str]:

@@ -12,13 +12,12 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from onnx_affscore.errors import ModelError
 from onnx_affscore.graph.identify import Identity, affine_map, exact
-from onnx_affscore.graph.model import external_location
 from onnx_affscore.graph.operators import evaluate_operator
 from onnx_affscore.graph.recurrent_cells import KINDS, Cell, Operand, Recomputed, recompute
+from onnx_affscore.graph.tensors import array_of
 from onnx_affscore.graph.view import GraphView, attributes, graphs, kind
 from onnx_affscore.records import Array, FloatArray
 from onnx_affscore.taps import Derived
@@ -271,8 +270,7 @@ def _constant(view: GraphView, name: str) -> Callable[[], Array] | None:
 
 
 def _load(tensor: onnx.TensorProto, folder: Path) -> Array:
-    external = external_location(tensor) is not None
     try:
-        return numpy_helper.to_array(tensor, str(folder) if external else "")
-    except (OSError, ValueError, onnx.checker.ValidationError) as exc:
+        return array_of(tensor, folder)
+    except (OSError, ValueError, TypeError, KeyError) as exc:
         raise ModelError(f"cannot read the weights {tensor.name!r} in {folder}: {exc}") from exc

@@ -1,5 +1,6 @@
 """An index over one graph: who produces and who consumes a tensor, what is constant, its types."""
 
+import math
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,10 @@ from typing import Any, final
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from onnx_affscore.graph.infer import TypeInfo
-from onnx_affscore.graph.model import external_location, mapped
 from onnx_affscore.graph.operators import evaluate_operator, is_elementwise
+from onnx_affscore.graph.tensors import array_of
 from onnx_affscore.records import Array
 
 __all__ = ["GraphView", "Step", "attributes", "graphs", "kind", "reads", "subgraphs"]
@@ -141,13 +141,27 @@ class GraphView:
 
         None where the tensor depends on an input, or is too large to be a parameter.
         """
-        if name not in self._constants:
-            self._constants[name] = None  # ends the recursion in a cyclic graph
-            if self.parent is not None and not self.defines(name):
-                self._constants[name] = self.parent.constant(name)
-            else:
-                self._constants[name] = self._fold(name)
+        pending = [] if name in self._constants else [name]
+        while pending:  # no recursion: chains may be as long as a file is large
+            current = pending[-1]
+            if current not in self._constants:
+                self._constants[current] = None  # goes no further in a cyclic graph
+                pending += [n for n in self._operands(current) if n not in self._constants]
+                continue
+            pending.pop()
+            if self.parent is not None and not self.defines(current):
+                self._constants[current] = self.parent.constant(current)
+            elif self._constants[current] is None:
+                self._constants[current] = self._fold(current)
         return self._constants[name]
+
+    def _operands(self, name: str) -> Sequence[str]:
+        """The tensors whose values are wanted to fold the node that makes a tensor."""
+        node = None if name in self.initializers else self.producer_of(name)
+        if node is None or node.op_type == "Constant":
+            return ()
+        foldable = node.op_type in _GIVEN or node.op_type in _FOLDED or is_elementwise(kind(node))
+        return [n for n in node.input if n] if foldable else ()
 
     def defines(self, name: str) -> bool:
         """Whether a tensor is made in this graph or comes in by name, not from the graph around."""
@@ -170,10 +184,16 @@ class GraphView:
         if name in self.initializers:
             tensor = self.initializers[name]
             return self._values(tensor) if isinstance(tensor, onnx.TensorProto) else None
-        node = self.producer_of(name)
-        if node is None or node.op_type not in ("Constant", "Identity"):
-            return None
-        return self.weights(node.input[0]) if node.input else _constant_value(node)
+        node, seen = self.producer_of(name), {name}
+        while node is not None and node.op_type == "Identity" and len(node.input) == 1:
+            name = node.input[0]
+            if name in self.initializers:
+                return self.weights(name)
+            if name in seen:  # a circle
+                return None
+            seen.add(name)
+            node = self.producer_of(name)
+        return self._given(node) if node is not None and node.op_type == "Constant" else None
 
     def is_constant(self, name: str) -> bool:
         """Whether a tensor is an initialiser or follows from constants alone."""
@@ -189,10 +209,15 @@ class GraphView:
             return None if node is None else _GIVEN[node.op_type](self, node)
         if not is_elementwise(kind(node)) and node.op_type not in _FOLDED:
             return None
-        values = [self.constant(i) if i else None for i in node.input]
+        values = [self._constants.get(i) if i else None for i in node.input]
         if not values or any(v is None and i for v, i in zip(values, node.input, strict=True)):
             return None
         try:
+            shapes = [v.shape for v in values if v is not None]
+            if node.op_type not in _FOLDED and (
+                math.prod(np.broadcast_shapes(*shapes)) > _LARGEST_CONSTANT
+            ):
+                return None
             if node.op_type in _FOLDED:
                 return values[0]  # reshaped or not, only the elements matter here
             return evaluate_operator(
@@ -200,7 +225,7 @@ class GraphView:
                 [None if v is None else v.astype(np.float64) for v in values],
                 attributes(node),
             )
-        except (ValueError, TypeError, KeyError, IndexError):
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError):
             return None
 
     def _initializer(self, tensor: Any) -> Array | None:
@@ -212,33 +237,27 @@ class GraphView:
 
     def _values(self, tensor: onnx.TensorProto) -> Array | None:
         try:
-            if external_location(tensor) is not None:
-                return mapped(tensor, self.folder)
-            return numpy_helper.to_array(tensor)
-        except (ValueError, TypeError, OSError):
+            return array_of(tensor, self.folder)
+        except (ValueError, TypeError, KeyError, OSError):
             return None
+
+    def _given(self, node: onnx.NodeProto) -> Array | None:
+        """The value that a Constant holds, None for text and for what is no value."""
+        for a in node.attribute:
+            if a.name == "value" and a.t.data_type != onnx.TensorProto.STRING:
+                return self._values(a.t)
+            if a.name in ("value_float", "value_int"):
+                return np.asarray(a.f if a.name == "value_float" else a.i)
+            if a.name in ("value_floats", "value_ints"):
+                return np.asarray(list(a.floats if a.name == "value_floats" else a.ints))
+        return None
+
+    def _filling(self, node: onnx.NodeProto) -> Array | None:
+        value = next((a.t for a in node.attribute if a.name == "value"), None)
+        return np.zeros(1, np.float32) if value is None else self._values(value)
 
 
 _FOLDED = frozenset({"Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose"})
-
-
-def _filling(node: onnx.NodeProto) -> Array:
-    value = next((a.t for a in node.attribute if a.name == "value"), None)
-    return np.zeros(1, np.float32) if value is None else numpy_helper.to_array(value)
-
-
-def _constant_value(node: onnx.NodeProto) -> Array | None:
-    for a in node.attribute:
-        if a.name == "value" and a.t.data_type != onnx.TensorProto.STRING:
-            try:
-                return numpy_helper.to_array(a.t)
-            except (ValueError, TypeError):
-                return None
-        if a.name in ("value_float", "value_int"):
-            return np.asarray(onnx.helper.get_attribute_value(a))
-        if a.name in ("value_floats", "value_ints"):
-            return np.asarray(list(onnx.helper.get_attribute_value(a)))
-    return None
 
 
 def reads(node: onnx.NodeProto) -> set[str]:
@@ -289,7 +308,7 @@ def _sorted(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
 
 # Operators whose elements are known whatever the shape is that they are given.
 _GIVEN: Mapping[str, Callable[[GraphView, onnx.NodeProto], Array | None]] = {
-    "Constant": lambda view, node: _constant_value(node),
-    "ConstantOfShape": lambda view, node: _filling(node),
-    "Expand": lambda view, node: view.constant(node.input[0]),
+    "Constant": GraphView._given,
+    "ConstantOfShape": GraphView._filling,
+    "Expand": lambda view, node: view._constants.get(node.input[0]) if node.input else None,
 }

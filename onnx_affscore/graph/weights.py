@@ -13,7 +13,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from onnx_affscore.graph.model import LoadedModel, external_location
+from onnx_affscore.graph.model import LoadedModel
+from onnx_affscore.graph.tensors import external_location
 
 __all__ = ["set_aside"]
 

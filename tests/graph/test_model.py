@@ -122,7 +122,7 @@ def test_the_hash_is_that_of_the_file_and_of_weights_beside_it(tmp_path: Path) -
 
 def test_a_missing_external_file_is_named(tmp_path: Path) -> None:
     path = written(external(dense().proto(), "w.data"), tmp_path)
-    with pytest.raises(ModelError, match=r"'w\.data' of tensor .* is missing"):
+    with pytest.raises(ModelError, match=r"tensor 'w_1' .* in 'w\.data', which is missing"):
         load(path)
 
 

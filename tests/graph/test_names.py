@@ -83,7 +83,7 @@ def test_printable_names_hold_no_control_character(name: str) -> None:
 def test_a_name_cannot_steer_the_terminal(bad: str) -> None:
     name, scope = module_path([node(f"/a{bad}/b{bad}/Relu")], "y")
     assert bad not in name + scope
-    assert "\\x" in name
+    assert "\\" in name
 
 
 def test_harmless_names_stay_as_they_are() -> None:
