@@ -127,8 +127,9 @@ def _file_size(tensor: TensorProto, where: str, folder: Path) -> int:
         outside = outside or not location or not file.is_relative_to(folder)
         size = file.stat().st_size if not outside and file.is_file() else None
     except (OSError, ValueError, RuntimeError) as exc:  # too long, a null, a circle of links
+        why = exc.strerror if isinstance(exc, OSError) else _short(str(exc))
         raise ModelError(
-            f"{where} has its data in {shown}, which is no path ({exc}); wanted a file beside"
+            f"{where} has its data in {shown}, which is no path ({why}); wanted a file beside"
             f" the model: {_CURE}"
         ) from exc
     if outside:

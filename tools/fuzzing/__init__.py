@@ -1,1 +1,1 @@
-"""A seeded campaign of damaged files against the commands: each ends in a result or a clear error."""
+"""A seeded campaign of damaged files: each ends in a result or in a clear error."""

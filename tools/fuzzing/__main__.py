@@ -1,10 +1,5 @@
 """The campaign: ``python -m tools.fuzzing --mutants 20000 --seed 1 --out DIR``."""
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # before NumPy: forks want no threads
-    os.environ.setdefault(_name, "1")
-
 import argparse
 import gc
 import json

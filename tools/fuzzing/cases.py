@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from tools.fuzzing.byte_mutations import damaged
 from tools.fuzzing.proto_mutations import mutated
-from tools.fuzzing.seeds import SeedModel
+from tools.fuzzing.seeds import WRITTEN, SeedModel
 from tools.fuzzing.text_mutations import mutated_policy, mutated_signature
 from tools.fuzzing.values import INTEGERS, REALS
 
@@ -57,7 +57,8 @@ def make_case(seed: int, number: int, material: Material) -> Case:
     """Return the case of a number; the same seed makes the same."""
     rng = Random(f"{seed} {number}")
     kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
-    model = rng.choice(material.models)
+    written, files_of = material.models[:WRITTEN], material.models[WRITTEN:]
+    model = rng.choice(written if rng.random() < 0.5 or not files_of else files_of)
     if kind in ("structure", "model bytes"):
         if kind == "structure":
             proto, names = mutated(rng, model.proto())
@@ -159,19 +160,23 @@ def _header(text: str) -> bytes:
 def _lying_npy(rng: Random, values: Any) -> bytes:
     """A header that says other dimensions or another type than what follows has."""
     shape = rng.choice((8, *INTEGERS)), rng.choice((4, *INTEGERS))
-    kind = rng.choice(("<f4", "<f8", "|O", "<U99999999", "|V4", "<M8[s]", "<c8", ">f4", "[('a','f4')]"))
+    kind = rng.choice(
+        ("<f4", "<f8", "|O", "<U99999999", "|V4", "<M8[s]", "<c8", ">f4", "[('a','f4')]")
+    )
     text = f"{{'descr': {kind!r}, 'fortran_order': {rng.random() < 0.2}, 'shape': {shape}, }}"
     return _header(text) + values.tobytes()
 
 
 def _bomb() -> bytes:
     """60 MB of zeros, which compress a thousandfold."""
-    return _header("{'descr': '<f4', 'fortran_order': False, 'shape': (3750000, 4), }") + bytes(60_000_000)
+    return _header("{'descr': '<f4', 'fortran_order': False, 'shape': (3750000, 4), }") + bytes(
+        60_000_000
+    )
 
 
 def _objects() -> bytes:
     """An array of Python objects, whose pickle would write a file."""
-    pickled = b"cbuiltins\nexec\n(S'open(\"out/pickled\",\"w\")'\ntR."
+    pickled = b'cbuiltins\nexec\n(S\'open("out/pickled","w")\'\ntR.'
     return _header("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }") + pickled
 
 

@@ -1,6 +1,7 @@
 """Make a violating model smaller: whatever can go without the violation going with it goes."""
 
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from tools.fuzzing.pool import Limits, Ran, run_cases
 __all__ = ["minimised"]
 
 _TRIES = 150
+_SECONDS = 15
 _SLOW = ("timeout", "memory")  # each try would take as long again
 
 
@@ -29,9 +31,9 @@ def minimised(ran: Ran, outcome: Outcome) -> Mapping[str, bytes]:
     except DecodeError:
         return case.files
     place = ran.folder.with_name("smaller")
-    tries = 0
+    tries, start = 0, time.monotonic()
     for held, first, last in list(_chunks(proto)):
-        if tries >= _TRIES:
+        if tries >= _TRIES or time.monotonic() - start > _SECONDS:
             break
         kept = [type(m).FromString(m.SerializeToString()) for m in held[first:last]]
         if not kept:

@@ -26,7 +26,7 @@ _NOTES = "notes.json"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a child may take: seconds of a processor, of the clock, and bytes beyond the parent's."""
+    """What a child may take: seconds of a processor and of the clock, bytes beyond the parent's."""
 
     cpu: int = 10
     wall: int = 60
@@ -113,7 +113,7 @@ def _child(case: Case, place: Path, limits: Limits, base: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _write(case, place)
         _run_all(case, place)
-    except BaseException:  # a fault of the campaign itself, shown as one
+    except BaseException:  # noqa: BLE001 - a fault of the campaign itself, shown as one
         (place / "fault.txt").write_text(traceback.format_exc())
     finally:
         os._exit(0)
@@ -162,7 +162,7 @@ def _run_one(
         run(command)
     except SystemExit as exc:
         code = exc.code
-    except BaseException:  # what escapes is what is looked for
+    except BaseException:  # noqa: BLE001 - what escapes is what is looked for
         trace = traceback.format_exc()
     sys.stdout.flush()
     sys.stderr.flush()

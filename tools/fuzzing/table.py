@@ -24,7 +24,10 @@ def summary(
     ]
     rows.append(["all", *(sum(row[i] for row in rows) for i in range(1, len(CLASSES) + 1))])  # type: ignore[misc]
     total = sum(counts.values())
-    lines = [f"| damaged | mutants | {' | '.join(CLASSES)} |", "|---|" + "--:|" * (len(CLASSES) + 1)]
+    lines = [
+        f"| damaged | mutants | {' | '.join(CLASSES)} |",
+        "|---|" + "--:|" * (len(CLASSES) + 1),
+    ]
     lines += [f"| {r[0]} | {sum(r[1:])} | {' | '.join(map(str, r[1:]))} |" for r in rows]  # type: ignore[arg-type]
     lines += ["", f"{total} mutants in {seconds:.0f} s, {total / max(seconds, 1e-9):.1f} a second"]
     if crashes:

@@ -68,8 +68,12 @@ def mutated_policy(rng: Random) -> bytes:
         lambda: text + "a = " + "[" * rng.choice((90, 5000, 100_000)),
         lambda: text + "\n[" + "a." * rng.choice((100, 20_000)) + "b]\n",
         lambda: text.replace("0.", rng.choice(("nan # ", "inf # ", "-", "9" * 5000 + "."))),
-        lambda: text.replace('"^a"', rng.choice(('"(a+)+$"', '"("', '"' + "(" * 9000 + '"', '"\\\\p"'))),
-        lambda: text.replace("2099-01-01", rng.choice(("9999-99-99", "1", '"x"', "2099-01-01T00:00:00"))),
+        lambda: text.replace(
+            '"^a"', rng.choice(('"(a+)+$"', '"("', '"' + "(" * 9000 + '"', '"\\\\p"'))
+        ),
+        lambda: text.replace(
+            "2099-01-01", rng.choice(("9999-99-99", "1", '"x"', "2099-01-01T00:00:00"))
+        ),
         lambda: text.replace("AFF", rng.choice(("", "AFF9", "\\u001b", "é"))),
         lambda: text.replace('"error"', json.dumps(rng.choice(HOSTILE_TEXTS))),
         lambda: text.replace("1", str(rng.choice(INTEGERS)), 1),

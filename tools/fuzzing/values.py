@@ -43,7 +43,8 @@ LOCATIONS = (
 _PLAIN = (
     "Relu Gelu Softmax Erf Tanh Clip Where Max Min PRelu Selu HardSwish Mish Softplus Shrink Cast "
     "Add Mul Div Pow Sqrt MatMul Gemm Conv ConvTranspose LSTM GRU RNN If Loop Scan Reshape "
-    "Transpose Flatten Squeeze Unsqueeze Expand Tile ConstantOfShape Range Resize Constant Identity "
+    "Transpose Flatten Squeeze Unsqueeze Expand Tile ConstantOfShape Range Resize Constant "
+    "Identity "
     "Concat Split Slice Gather TopK Attention LayerNormalization BatchNormalization Dropout Einsum "
     "GroupNormalization MaxPool AveragePool GlobalAveragePool ReduceMean QuantizeLinear Shape "
     "DequantizeLinear QLinearConv QLinearMatMul OneHot Pad SequenceMap Optional Nothing NonZero"
