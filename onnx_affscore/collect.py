@@ -139,7 +139,16 @@ class FeatureStore:
 
     def owners(self, key: TapKey) -> npt.NDArray[np.intp] | None:
         """Return the sample that each row is of; None where no sample has two."""
-        runs = self._runs.get(key, [])
-        if all(several == 1 for _, _, several in runs):
+        if all(several == 1 for _, _, several in self._runs.get(key, [])):
             return None
-        return np.concatenate([np.repeat(np.arange(at, at + k), each) for at, k, each in runs])
+        return self.samples_of(key)
+
+    def samples_of(self, key: TapKey) -> npt.NDArray[np.intp] | None:
+        """Return the sample that each row is of, counted from 0; None where nobody knows.
+
+        That is where rows are combined of several tensors, some of which no batch reached.
+        """
+        if key in self._runs:
+            runs = self._runs[key]
+            return np.concatenate([np.repeat(np.arange(at, at + k), each) for at, k, each in runs])
+        return np.arange(self.samples) if self.shape(key)[0] == self.samples else None

@@ -1,6 +1,6 @@
 """The names under ``scores``, ``rank`` and ``transport`` of every site, in the contract's order."""
 
-__all__ = ["ADEQUACY", "NOT_ASKED", "RANKS", "SCORES", "TRANSPORT"]
+__all__ = ["ADEQUACY", "GROUP_SCORES", "NOT_ASKED", "RANKS", "SCORES", "TRANSPORT"]
 
 SCORES = (
     "affinity",
@@ -28,6 +28,8 @@ SCORES = (
     "effective_rank_before",
     "effective_rank_after",
 )
+# Scores of a class alone: the companions would take most of the time of as many classes.
+GROUP_SCORES = ("affinity", "covariance", "affinity_low", "affinity_high", "affinity_std")
 RANKS = ("input", "output", "noise_floor")
 ADEQUACY = (
     "verdict",

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final, final
 
 import numpy as np
+import numpy.typing as npt
 
 from onnx_affscore.collect import PRECISION, FeatureStore
 from onnx_affscore.errors import InternalError
@@ -75,6 +76,11 @@ class Gathered:
     def paired(self, site: ActivationSite) -> PairedSample:
         """Return the rows before and after one activation."""
         return paired(site, self.stores, self.layouts)
+
+    def samples_of(self, site: ActivationSite) -> npt.NDArray[np.intp] | None:
+        """Return the sample that each row of a site is of, None where nobody knows."""
+        store = _holding(self.stores, site.output, FEATURES)
+        return None if store is None else store.samples_of((site.output, FEATURES))
 
     def shape(self, site: ActivationSite) -> tuple[int, ...]:
         """Return the rows and columns behind an activation, without reading them."""

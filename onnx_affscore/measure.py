@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from onnx_affscore.by_class import by_class, check_labels
 from onnx_affscore.chance import seen
 from onnx_affscore.data.source import Data
 from onnx_affscore.engine import open_engine
@@ -66,6 +67,7 @@ def _measured(
     located = m.located()
     _check_selected(located.sites)
     source, probed = m.probe(m.source(data), located)
+    check_labels(source, m.options)
     drawn = seen(m, source)
     m.warnings += [drawn] if drawn else []
     resolved = m.resolved(located, source, probed)
@@ -75,6 +77,15 @@ def _measured(
     gathered = gather(m, source, located, resolved, size=size, witness=witness)
     ran = time.perf_counter()
     sites = score_sites(resolved.sites, gathered, options=m.options, engine=m.engine, keep=keep)
+    groups = by_class(
+        resolved.sites,
+        sites,
+        gathered,
+        source=source,
+        witness=witness,
+        options=m.options,
+        engine=m.engine,
+    )
     done = time.perf_counter()
     return Signature(
         schema_version=SCHEMA_VERSION,
@@ -108,6 +119,7 @@ def _measured(
         },
         sites=sites,
         skipped=located.skipped,
+        groups=groups,
         warnings=tuple(_warnings(m, source, gathered, witness)),
     )
 

@@ -6,6 +6,7 @@ from typing import final
 from onnx_affscore.asked import Asked
 from onnx_affscore.errors import OptionError
 from onnx_affscore.feeding import Feeding
+from onnx_affscore.groups import BY
 from onnx_affscore.selection import Selection
 
 __all__ = ["COVARIANCES", "POOLS", "SPARSITIES", "Options"]
@@ -43,6 +44,8 @@ class Options:
     ``sparsity``, which needs every element of every tensor, is counted on the ``first`` samples,
     on ``all``, or (``none``) only where features are whole tensors.
 
+    ``by`` scores each class of the data alone too, see :mod:`onnx_affscore.by_class`.
+
     ``operators``, ``probes``, ``composition`` and ``composition_from`` ask for sites beyond the
     activations, see :class:`onnx_affscore.asked.Asked`.
     """
@@ -74,12 +77,15 @@ class Options:
     stratify: bool = False
     on_error: str = "stop"
     columns: str | None = None
+    by: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""
         _one_of("covariance", self.covariance, COVARIANCES)
         _one_of("pool", self.pool, POOLS)
         _one_of("sparsity", self.sparsity, SPARSITIES)
+        if self.by is not None:
+            _one_of("by", self.by, BY)
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and value < least:

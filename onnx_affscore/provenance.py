@@ -31,7 +31,7 @@ _KEPT: Final = (
     "samples", "seed", "pool", "feature_axis", "covariance", "metrics", "sparsity", "verify",
     "batches", "details", "custom_operators", "memory_limit", "jobs", "operators", "probes",
     "composition", "composition_from", "label", "stratify", "on_error",
-    "columns",
+    "columns", "by",
 )  # fmt: skip
 # Rows that a record lists one by one: all that a person looks into, and no file of megabytes.
 _LISTED: Final = 1000

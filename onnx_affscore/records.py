@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from onnx_affscore.feeds import Array, Batch, InputHint, Labels, TensorSpec
 from onnx_affscore.fields import ADEQUACY, RANKS, SCORES, TRANSPORT
+from onnx_affscore.groups import Groups
 
 if TYPE_CHECKING:
     import pandas
@@ -295,7 +296,7 @@ class Signature:
     """The non-linearity signature of a model on a data set: one affinity score per activation.
 
     Fields are those of the signature file, and plain data; ``sites`` are in execution order, the
-    listed but unscored ones among them.
+    listed but unscored ones among them. ``groups`` has the scores by class, where asked for.
     """
 
     schema_version: str
@@ -306,6 +307,7 @@ class Signature:
     sites: tuple[ScoredSite, ...]
     skipped: tuple[Skipped, ...]
     warnings: tuple[str, ...] = ()
+    groups: Groups | None = None
 
     def to_json(self, path: str | PathLike[str]) -> None:
         """Write the signature file, atomically."""
@@ -319,6 +321,15 @@ class Signature:
         from onnx_affscore.report import load
 
         return load(path)
+
+    def of_class(self, name: str) -> "Signature":
+        """Return the signature of one class of ``groups``, without companions of the scores.
+
+        Raises :class:`~onnx_affscore.errors.DataError` where there is no such class.
+        """
+        from onnx_affscore.report.by_class import of_class
+
+        return of_class(self, name)
 
     def to_dataframe(self) -> "pandas.DataFrame":
         """Return one row per site, scores as columns; needs the extra ``pandas``."""

@@ -1,6 +1,7 @@
 """A signature made again from its own record, and held against it: same bits, or a tolerance."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from onnx_affscore.comparison import Deviation, Reproduction
@@ -58,7 +59,11 @@ def reproduce(
     what = f"the data {found.data['source']}"
     _same(found.data["sha256"], record.data["sha256"], what, DataError)
     changed = tuple(_changed(record, found))
-    deviations = (*_listing(record, found), *_figures(record, found, exact=not changed))
+    deviations = (
+        *_listing(record, found),
+        *_figures(record, found, exact=not changed),
+        *_classes(record, found, exact=not changed),
+    )
     return Reproduction(found, changed, deviations, tolerance=TOLERANCE if changed else 0.0)
 
 
@@ -109,6 +114,17 @@ def _figures(record: Signature, found: Signature, *, exact: bool) -> Iterator[De
     for site in record.sites:
         if site.name in again:
             yield from _deviations(site, again[site.name], exact=exact)
+
+
+def _classes(record: Signature, found: Signature, *, exact: bool) -> Iterator[Deviation]:
+    """What the classes of the data score otherwise; an older record has none."""
+    old, new = (() if s.groups is None else s.groups.names for s in (record, found))
+    if old != new:
+        yield Deviation(None, "classes", ", ".join(old) or None, ", ".join(new) or None)
+        return
+    for name in old:
+        for deviation in _figures(record.of_class(name), found.of_class(name), exact=exact):
+            yield replace(deviation, site=f"{deviation.site}, class {name}")
 
 
 def _deviations(old: ScoredSite, new: ScoredSite, *, exact: bool) -> Iterator[Deviation]:

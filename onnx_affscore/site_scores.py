@@ -22,7 +22,7 @@ from onnx_affscore.records import (
 )
 from onnx_affscore.score import score_sample
 
-__all__ = ["Keep", "score_sites"]
+__all__ = ["Keep", "bug_reason", "score_sites"]
 
 Keep: TypeAlias = Callable[[str, FloatArray], None]
 """Takes the name of a site, and the influence of every sample on its score."""
@@ -72,7 +72,7 @@ def score_sites(
         except MemoryError:
             return _OutOfMemory()
         except Exception as exc:  # noqa: BLE001 - hours of other sites' work are not lost to a bug
-            reason = _bug(site, exc)
+            reason = bug_reason(site, exc)
             bugs[reason] = exc
             return ScoredSite.of(site, SiteScore.none(reason))
 
@@ -125,7 +125,7 @@ def _too_large(site: ActivationSite, gathered: Gathered) -> str:
     )
 
 
-def _bug(site: ActivationSite, exc: Exception) -> str:
+def bug_reason(site: ActivationSite, exc: Exception) -> str:
     """Say where scoring broke: the traceback is lost with the exception."""
     places = extract_tb(exc.__traceback__)
     where = f" in {Path(places[-1].filename).name}, line {places[-1].lineno}" if places else ""

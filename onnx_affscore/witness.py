@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, final
 
+import numpy as np
+
 from onnx_affscore.data.fingerprint import Fingerprint
 from onnx_affscore.errors import AllocationError, RunError
+from onnx_affscore.feeds import RowNumbers
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import Batch
@@ -31,6 +34,13 @@ class Witness:
         self._original: Mapping[str, Any] | None = None
         self.fingerprint = Fingerprint(m.hints)
         self.verdict: Verdict | None = None
+        self._rows: list[RowNumbers | None] = []
+
+    @property
+    def rows(self) -> RowNumbers | None:
+        """Which row of the data each sample is, None where nobody counted."""
+        known = [rows for rows in self._rows if rows is not None]
+        return np.concatenate(known) if known and len(known) == len(self._rows) else None
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -59,6 +69,7 @@ class Witness:
             self.verdict = self._compared(feed, fetched, self._original)
             self._original = None
         self.fingerprint.update(batch)
+        self._rows.append(batch.rows)
         if self._progress is not None:
             self._progress(self.fingerprint.samples, self._source.count)
 

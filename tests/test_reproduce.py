@@ -166,7 +166,7 @@ def test_every_option_is_in_the_record_and_comes_back() -> None:
         sparsity="all", metrics=("cka",), custom_operators=("lib.so",), memory_limit=5, jobs=3,
         batches=9, details=False, operators=("softmax",), probes=("a:b",), composition=True,
         composition_from="t", label="class", stratify=True, on_error="skip",
-        columns="1-3",
+        columns="1-3", by="label",
         batch_size=11, threads=4, device="cuda:1",
         selection=Selection(roles=(Role.HEAD,), include="a", exclude="b"),
     )  # fmt: skip

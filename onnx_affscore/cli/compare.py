@@ -1,5 +1,6 @@
 """``compare SIG SIG...``: two or more signatures, side by side and site by site."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,8 +14,20 @@ _FILE = click.Path(dir_okay=False, allow_dash=True)
 _FILES = ("json", "csv", "plot", "dendrogram", "heat_map", "curves", "scatter")
 
 
+def _signatures(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """See that files and folders are there; FILE.json#CLASS is one class of a file."""
+    there = click.Path(exists=True)
+    for value in values:
+        before, sign, _ = value.partition(".json#")
+        file = f"{before}.json" if sign and not Path(value).exists() else value
+        there.convert(file, parameter, context)
+    return values
+
+
 @click.command(name="compare", short_help="Compare signatures: statistics, sites, distances.")
-@click.argument("signatures", nargs=-1, required=True, type=click.Path(exists=True))
+@click.argument("signatures", nargs=-1, required=True, callback=_signatures)
 @click.option(
     "--align",
     type=click.Choice(["auto", "name", "order", "structure", "dtw"]),
@@ -79,7 +92,8 @@ _FILES = ("json", "csv", "plot", "dendrogram", "heat_map", "curves", "scatter")
 def command(signatures: tuple[str, ...], **options: Any) -> None:
     """Compare signature files, or folders of them, each a family of models.
 
-    The report goes to stdout; differences are those of all others from the baseline.
+    The report goes to stdout; differences are those of all others from the baseline. FILE.json#CLASS
+    is one class of a signature made with 'score --by label'.
     """
     from onnx_affscore.report import comparison_input, comparison_output, comparison_text
     from onnx_affscore.report.files import STDOUT

@@ -18,6 +18,11 @@ _INCOMPLETE = 5
 @MODEL
 @SCORING
 @click.option(
+    "--by",
+    type=click.Choice(["label"]),
+    help="Also score each class of the data alone: by the label of each row.",
+)
+@click.option(
     "--metrics",
     metavar="A,B",
     help="Companion metrics: cka, r2, sparsity, entropy, norm, r2_heldout, linearity, cka_unbiased, cka_rbf, dead, saturated, effective_rank [default: all].",

@@ -10,10 +10,12 @@ from typing import final
 from onnx_affscore.comparison import refuse_mixed_methods
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import Signature
+from onnx_affscore.report.names import printable
 from onnx_affscore.report.signature_json import load
 
 __all__ = ["Collected", "collect", "read_accuracies", "with_accuracies"]
 
+_SUFFIX = ".json"
 _PLAIN_NAME = "signature"  # what `score --output-dir D` writes: the folder names the model
 
 
@@ -38,18 +40,23 @@ def collect(paths: Sequence[str]) -> Collected:
 
     A folder is a family, and so is each folder in it; files of a folder that are no signatures
     are left out with a warning. The label is the file's name without its suffix, made unique by
-    its folder's. Raises :class:`DataError` where a file is no signature, and where signatures
-    were made by different versions of the method.
+    its folder's. ``FILE.json#CLASS`` is one class of a signature. Raises :class:`DataError` where
+    a file is no signature or has no such class, and where signatures were made by different
+    versions of the method.
     """
     files: list[Path] = []
+    classes: list[str | None] = []
     families: list[str | None] = []
     signatures: list[Signature] = []
     warnings: list[str] = []
-    for given in map(Path, paths):
+    for text in paths:
+        given, name = _with_class(text)
         if not given.is_dir():
             files.append(given)
+            classes.append(name)
             families.append(None)
-            signatures.append(load(given))
+            found = load(given)
+            signatures.append(found if name is None else found.of_class(name))
             continue
         for file in sorted(given.rglob("*.json")):
             try:
@@ -58,12 +65,13 @@ def collect(paths: Sequence[str]) -> Collected:
                 warnings.append(f"left out: {exc}")
                 continue
             files.append(file)
+            classes.append(None)
             families.append(_named(file).parent.resolve().name)
     refuse_mixed_methods([str(file) for file in files], signatures)
     return Collected(
         files=tuple(map(str, files)),
         signatures=tuple(signatures),
-        labels=tuple(_labels([_named(file) for file in files])),
+        labels=tuple(_labels([_named(file) for file in files], classes)),
         families=tuple(families),
         warnings=tuple(warnings),
     )
@@ -124,6 +132,14 @@ def with_accuracies(collected: Collected, path: str, *, column: str | None = Non
     return replace(collected, accuracies=by_label, warnings=warnings)
 
 
+def _with_class(text: str) -> tuple[Path, str | None]:
+    """Split FILE#CLASS; a file may have such a name itself."""
+    before, sign, name = text.partition(f"{_SUFFIX}#")
+    if not sign or Path(text).exists():
+        return Path(text), None
+    return Path(before + _SUFFIX), name
+
+
 def _fitting(name: str, collected: Collected) -> list[str]:
     if name in collected.labels:
         return [name]
@@ -154,9 +170,15 @@ def _named(file: Path) -> Path:
     return file.resolve().parent if file.stem == _PLAIN_NAME else file
 
 
-def _labels(files: Sequence[Path]) -> list[str]:
-    """Name each by its stem, with its folder where that is taken, with a number as a last way."""
-    stems = [file.name.removesuffix(".json") for file in files]
+def _labels(files: Sequence[Path], classes: Sequence[str | None]) -> list[str]:
+    """Name each by its stem, with its folder where that is taken, with a number as a last way.
+
+    A class follows the stem behind a ``#``.
+    """
+    stems = [
+        file.name.removesuffix(_SUFFIX) + ("" if name is None else f"#{printable(name)}")
+        for file, name in zip(files, classes, strict=True)
+    ]
     longer = [
         f"{file.resolve().parent.name}/{stem}" if stems.count(stem) > 1 else stem
         for file, stem in zip(files, stems, strict=True)

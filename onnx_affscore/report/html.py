@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from onnx_affscore.comparison import Comparison
 from onnx_affscore.records import Signature
 from onnx_affscore.report import html_assets, html_sections
+from onnx_affscore.report.html_by_class import class_section
 from onnx_affscore.report.html_comparison import differences, statistics_table
 from onnx_affscore.report.html_data import page_data
 from onnx_affscore.report.html_tables import place_table, safe, site_table
@@ -86,7 +87,9 @@ def _drawing(label: str, signature: Signature, several: bool) -> str:
 def _member(label: str, signature: Signature, several: bool) -> str:
     """Everything that is told of one signature below the scores."""
     facts = "\n".join(f"<dt>{k}</dt><dd>{v}</dd>" for k, v in html_sections.facts(signature))
+    classes = class_section(signature)
     parts = [
+        *([classes] if classes else []),
         *html_sections.notes(signature),
         html_sections.judged(signature),
         "<details>\n<summary>Where the activations are in the graph, and how they were solved"

@@ -5,8 +5,10 @@ Names go into code spans, where neither markup nor mentions work; other text is 
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from onnx_affscore.records import ScoredSite, Signature
+from onnx_affscore.report.by_class import class_notes, class_rows, each_class
 from onnx_affscore.report.names import printable, spans
 from onnx_affscore.report.notes import (
     Note,
@@ -23,6 +25,7 @@ from onnx_affscore.report.notes import (
 
 __all__ = ["code_span", "escaped", "to_markdown"]
 
+_CLASSES = 12  # shown of a matrix; a wider one is not read
 _FOLDED = 20  # rows from which the table is folded away
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
 _TICKS = re.compile(r"`+")
@@ -44,6 +47,7 @@ def to_markdown(signature: Signature) -> str:
         *_notes("Intervals", interval_notes(signature)),
         *_notes("Warnings", model_warnings(signature)),
         *_table(signature),
+        *_classes(signature),
         "Affinity is 1 where an activation is affine in use; the lower, the more it bends. "
         f"Model {code_span(signature.model.sha256[:12])}, "
         f"data {code_span((data['sha256'] or '–')[:12])}, "
@@ -94,6 +98,34 @@ def _table(signature: Signature) -> Iterator[str]:
     if folded:
         yield "</details>"
         yield ""
+
+
+def _classes(signature: Signature) -> Iterator[str]:
+    """The matrix of sites and classes, always folded away."""
+    rows, groups = class_rows(signature), signature.groups
+    if groups is None or not rows:
+        return
+    shown = groups.classes[:_CLASSES]
+    left = len(groups.classes) - len(shown)
+    means = [number(own.summary["mean"]) for _, own in islice(each_class(signature), _CLASSES)]
+    yield "<details>"
+    yield f"<summary>Scores by {groups.by}, {len(groups.classes)} classes</summary>"
+    yield ""
+    yield f"| # | name | {' | '.join(code_span(group.name) for group in shown)} |"
+    yield "|--:|---|" + "--:|" * len(shown)
+    for row in rows:
+        values = (number(s.affinity) if s.affinity is not None else escaped(s.status)
+                  for s in row.classes[:_CLASSES])  # fmt: skip
+        yield f"| {row.site.index} | {code_span(row.site.name)} | {' | '.join(values)} |"
+    yield f"| | mean | {' | '.join(means)} |"
+    yield f"| | samples | {' | '.join(str(group.samples) for group in shown)} |"
+    yield ""
+    if left:
+        yield f"{left} more in the signature file."
+        yield ""
+    yield from _notes("By class", class_notes(signature))
+    yield "</details>"
+    yield ""
 
 
 def _score(site: ScoredSite) -> str:

@@ -22,6 +22,7 @@ from onnx_affscore.records import (
     Status,
 )
 from onnx_affscore.report.columns import ADEQUACY, RANKS, SCORES, TRANSPORT, ordered
+from onnx_affscore.report.groups_json import groups_of, groups_to_dict
 from onnx_affscore.report.names import printable, shorten
 from onnx_affscore.report.schema import violations
 
@@ -65,6 +66,7 @@ def to_dict(signature: Signature) -> dict[str, Any]:
         "skipped": _skipped(signature.skipped),
         "summary": _plain(signature.summary),
         "warnings": list(signature.warnings),
+        **({} if signature.groups is None else {"groups": groups_to_dict(signature)}),
     }
 
 
@@ -183,6 +185,7 @@ def _signature(document: Mapping[str, Any]) -> Signature:
             for entry in document["skipped"]
         ),
         warnings=tuple(document["warnings"]),
+        groups=groups_of(document.get("groups")),
     )
 
 

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from onnx_affscore.records import Signature
+from onnx_affscore.records import Signature, Status
+from onnx_affscore.report.by_class import each_class
 from onnx_affscore.report.columns import ADEQUACY, RANKS, TRANSPORT, ordered, score_names
 from onnx_affscore.report.names import printable
 from onnx_affscore.report.signature_json import to_dict
@@ -14,6 +16,7 @@ __all__ = ["cell", "header", "rows", "to_csv"]
 
 _PLACE = ("index", "name", "activation", "params", "role", "scope", "nodes", "input", "output")
 _STATE = ("feature_axis", "features", "samples", "status", "reason")
+_CLASS = "class"
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # full-width ones count in some locales
 
 
@@ -30,13 +33,31 @@ def header(signature: Signature) -> list[str]:
         *(f"transport_{name}" for name in solved),
         *(f"adequacy_{name}" for name in judged),
         "warnings",
+        *(() if signature.groups is None else (_CLASS,)),
     ]
 
 
 def rows(signature: Signature) -> list[dict[str, Any]]:
-    """Return one flat dictionary per site with the keys of :func:`header`, in its order."""
+    """Return one flat dictionary per site with the keys of :func:`header`, in its order.
+
+    Where there are scores by class, those of each class follow, with its name as ``class``.
+    """
     columns = header(signature)
-    flat = []
+    return [
+        {name: row.get(name) for name in columns}
+        for row in (
+            *_rows(signature),
+            *(
+                row | {_CLASS: name}
+                for name, own in each_class(signature)
+                for row in _rows(own)
+                if row["status"] != Status.UNSCORED
+            ),
+        )
+    ]
+
+
+def _rows(signature: Signature) -> Iterator[dict[str, Any]]:
     for site in to_dict(signature)["sites"]:
         row = {name: site[name] for name in (*_PLACE, *_STATE)}
         row |= site["scores"]
@@ -48,12 +69,11 @@ def rows(signature: Signature) -> list[dict[str, Any]]:
             "nodes": " ".join(site["nodes"]),
             "warnings": "; ".join(site["warnings"]),
         }
-        flat.append({name: row.get(name) for name in columns})
-    return flat
+        yield row
 
 
 def to_csv(signature: Signature) -> str:
-    """Render the rows as CSV: one line per site, numbers in full, what is missing left empty.
+    """Render the rows as CSV: one line each, numbers in full, what is missing left empty.
 
     Text that a spreadsheet would run as a formula gets a leading apostrophe; control characters,
     line ends among them, are shown by their escapes.

@@ -1,9 +1,10 @@
 """The table for the terminal: plain ASCII around the model's own names, never wider than asked."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from onnx_affscore.records import ActivationSite, Role, ScoredSite, Signature, Skipped, Status
-from onnx_affscore.report.names import cells, pad, printable, shorten, spans, wrap
+from onnx_affscore.report.by_class import class_notes
+from onnx_affscore.report.names import cells, printable, shorten, spans, wrap
 from onnx_affscore.report.notes import (
     Note,
     activation_label,
@@ -20,12 +21,12 @@ from onnx_affscore.report.notes import (
     unscored,
     verdict,
 )
+from onnx_affscore.report.text_table import class_table, columns, widths
 
 __all__ = ["sites_text", "to_text"]
 
 WIDTH = 80
 _BARS = (10, 5, 0)  # lengths of an affinity of 1; the longest for which no name must be cut
-_NAME = 12  # the name column never gets narrower; the activation gives way first
 _LISTED = 8  # notes of one kind on the terminal; the files hold all of them
 _ROLES: Mapping[str, str] = {Role.HIDDEN: "", Role.RECURRENT: "recur", Role.ATTENTION: "attn"}
 
@@ -44,6 +45,8 @@ def to_text(signature: Signature, *, width: int = WIDTH) -> str:
         *_section("No score:", unscored(signature), width),
         *_interval_notes(signature, width),
         *_section("Warnings:", model_warnings(signature), width),
+        *class_table(signature, width),
+        *_items(class_notes(signature), width),
         "",
         *_totals(signature, width),
     ]
@@ -66,7 +69,7 @@ def sites_text(
         for site in sites
     ]
     lines = [
-        *(_columns(header, rows, "rlllr", width) if rows else []),
+        *(columns(header, rows, "rlllr", width) if rows else []),
         *_section("No score:", unmeasured(sites), width),
         *_section("Warnings:", site_warnings(sites), width),
         *_look_alikes(skipped, width),
@@ -105,9 +108,9 @@ def _site_table(signature: Signature, width: int) -> list[str]:
         kept = [k for k, column in enumerate(zip(*rows, strict=True)) if any(column)]
         title = [header[k] for k in kept]
         cells = [[row[k] for k in kept] for row in rows]
-        if sum(_widths(title, cells)) + 2 * (len(title) - 1) <= width:
+        if sum(widths(title, cells)) + 2 * (len(title) - 1) <= width:
             break
-    return list(_columns(title, cells, "".join(align[k] for k in kept), width))
+    return list(columns(title, cells, "".join(align[k] for k in kept), width))
 
 
 def _affinity(site: ScoredSite, bar: int) -> str:
@@ -146,28 +149,6 @@ def _brief(value: float | None) -> str:
             return f"{value:.0f}{unit}"
         value /= 1e3
     return f"{value:.2g}G"
-
-
-def _widths(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max(map(cells, column)) for column in zip(header, *rows, strict=True)]
-
-
-def _columns(
-    header: Sequence[str], rows: Sequence[Sequence[str]], align: str, width: int
-) -> Iterator[str]:
-    """Lay out a table; the second column takes what is left, cut in the middle."""
-    widths = _widths(header, rows)
-    over = sum(widths) + 2 * (len(widths) - 1) - width
-    for column, least in ((1, _NAME), (2, len("activation")), (1, 4)):
-        cut = min(max(over, 0), max(widths[column] - least, 0))
-        widths[column] -= cut
-        over -= cut
-    place: dict[str, Callable[[str, int], str]] = {"l": pad, "r": str.rjust}
-    for row in (header, *rows):
-        yield "  ".join(
-            place[side](shorten(cell, wide), wide)
-            for cell, side, wide in zip(row, align, widths, strict=True)
-        )
 
 
 def _section(title: str, notes: Sequence[Note], width: int) -> Iterator[str]:

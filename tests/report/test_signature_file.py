@@ -37,7 +37,8 @@ def test_there_is_an_earlier_version_to_read() -> None:
 def test_the_page_names_every_field() -> None:
     told = set(re.findall(r"`(\w+)`", PAGE))
     top, site = SCHEMA["properties"], SCHEMA["$defs"]["site"]["properties"]
-    parts = [top, *(top[name]["properties"] for name in ("model", "data", "run", "summary"))]
+    parts = [top, *(top[name]["properties"] for name in ("model", "data", "run"))]
+    parts += [SCHEMA["$defs"][name]["properties"] for name in ("summary", "class", "class_site")]
     parts += [site, site["rank"].get("properties", {}), site["transport"]["properties"]]
     parts += [site["adequacy"]["properties"], site["details"]["properties"]]
     assert {name for part in parts for name in part} - told == set()
