@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MODELS", "Data", "Entry", "Site", "record_data", "record_model"]
+__all__ = ["MODELS", "Data", "Entry", "Site", "TextEntry", "Tokens", "record_model", "record_table"]
 
 MODELS = Path(__file__).parents[2] / "models"
 MANIFEST = "manifest.toml"
@@ -17,11 +17,14 @@ HEAD = "# Written by tools/zoo; do not edit. Sites are derived from the architec
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One activation a correct analysis reports: its family, its role, its width."""
+    """One activation a correct analysis reports: its family, its role, its width.
+
+    ``features`` is None where the width is that of the input, as of attention over its tokens.
+    """
 
     activation: str
     role: str
-    features: int
+    features: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +47,60 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class TextEntry:
+    """What is known of one model of text; figures are measured on the held-out sentences.
+
+    ``accuracy`` and ``perplexity`` are of ``task``, ``unigram_*`` what the best guess without
+    context reaches.
+    """
+
+    file: str
+    framework: str
+    framework_version: str
+    exporter: str
+    exporter_version: str
+    opset: int
+    script: str
+    seed: int
+    task: str
+    accuracy: float
+    unigram_accuracy: float
+    perplexity: float
+    unigram_perplexity: float
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    licence: str
+    expected_sites: tuple[Site, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What is known of a tokenizer file; ``longest``: tokens after which it cuts."""
+
+    file: str
+    licence: str
+    script: str
+    entries: int
+    longest: int
+    training_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
     """What is known of the data file."""
 
     file: str
     licence: str
     origin: str
-    seed: int
+    seed: int | None = None
 
 
-def record_data(data: Data) -> None:
-    """Put the data file into the manifest."""
-    manifest = _read(MODELS)
-    _write(MODELS, {**manifest, "data": _hashed(MODELS, asdict(data))})
+def record_table(name: str, entry: Data | Tokens, *, folder: Path = MODELS) -> None:
+    """Put what is known of a file that is no model into its folder's manifest."""
+    _write(folder, {**_read(folder), name: _hashed(folder, asdict(entry))})
 
 
-def record_model(name: str, entry: Entry, *, folder: Path = MODELS) -> None:
+def record_model(name: str, entry: Entry | TextEntry, *, folder: Path = MODELS) -> None:
     """Put one model into its folder's manifest, in place of what it held under that name."""
     manifest = _read(folder)
     models = {**manifest.get("models", {}), name: _hashed(folder, asdict(entry))}
@@ -78,14 +119,18 @@ def _read(folder: Path) -> dict[str, Any]:
 
 def _write(folder: Path, manifest: Mapping[str, Any]) -> None:
     models = manifest.get("models", {})
-    tables = [_table("data", manifest["data"])] if "data" in manifest else []
+    tables = [_table(name, table) for name, table in manifest.items() if name != "models"]
     tables += [_table(f"models.{name}", models[name]) for name in sorted(models)]
     (folder / MANIFEST).write_text("\n".join([HEAD, *tables]), "utf-8")
 
 
 def _table(name: str, values: Mapping[str, Any]) -> str:
-    lines = [f"{key} = {_value(value)}" for key, value in values.items()]
+    lines = [f"{key} = {_value(value)}" for key, value in _known(values).items()]
     return "\n".join([f"[{name}]", *lines, ""])
+
+
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}  # TOML has no null
 
 
 def _value(value: object) -> str:
@@ -93,7 +138,7 @@ def _value(value: object) -> str:
         case str() | int() | float():
             return json.dumps(value, ensure_ascii=False)  # these three are spelt alike in TOML
         case Mapping():
-            return "{" + ", ".join(f"{key} = {_value(v)}" for key, v in value.items()) + "}"
+            return "{" + ", ".join(f"{key} = {_value(v)}" for key, v in _known(value).items()) + "}"
         case Sequence():
             return "[\n" + "".join(f"  {_value(item)},\n" for item in value) + "]"
         case _:

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from tools.export.manifest import MODELS, Data, record_data
+from tools.export.manifest import MODELS, Data, record_table
 
 SEED = 0
 TEST_IMAGES = 500
@@ -38,7 +38,7 @@ def main() -> None:
         split=split,
         origin=np.array(ORIGIN),
     )
-    record_data(Data(file=file.name, licence=LICENCE, origin=ORIGIN, seed=SEED))
+    record_table("data", Data(file=file.name, licence=LICENCE, origin=ORIGIN, seed=SEED))
 
 
 if __name__ == "__main__":
