@@ -5,10 +5,13 @@ from typing import Final, final
 
 from onnx_affscore.errors import OptionError
 
-__all__ = ["ON_ERROR", "Feeding"]
+__all__ = ["ON_ERROR", "TEXT_UNITS", "Feeding"]
 
 ON_ERROR: Final = ("stop", "skip")
 """What becomes of a run at a row that cannot be read: it ends, or it goes on without the row."""
+
+TEXT_UNITS: Final = ("line", "paragraph")
+"""What of a text file is one sample."""
 
 
 @final
@@ -20,14 +23,30 @@ class Feeding:
     ``stratify`` draws samples so that classes keep their shares. ``on_error`` is one of
     :data:`ON_ERROR`. ``columns`` names the columns of a table that are fed, by names, numbers and
     ranges of numbers.
+
+    Of text: ``tokenizer`` is the file or folder of the tokenizer, ``max_length`` the most tokens of
+    a sample. ``text_unit`` is one of :data:`TEXT_UNITS`; of JSON lines, ``text_field`` holds the
+    text, ``pair_field`` the second text of a pair, ``target_field`` what a decoder is to say.
     """
 
     label: str | None = None
     stratify: bool = False
     on_error: str = "stop"
     columns: str | None = None
+    tokenizer: str | None = None
+    text_unit: str = "line"
+    text_field: str = "text"
+    pair_field: str | None = None
+    target_field: str | None = None
+    max_length: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""
         if self.on_error not in ON_ERROR:
             raise OptionError(f"no on_error {self.on_error!r}; wanted one of {', '.join(ON_ERROR)}")
+        if self.text_unit not in TEXT_UNITS:
+            raise OptionError(
+                f"no text_unit {self.text_unit!r}; wanted one of {', '.join(TEXT_UNITS)}"
+            )
+        if self.max_length is not None and self.max_length < 1:
+            raise OptionError(f"max_length is {self.max_length}; wanted at least 1")

@@ -78,6 +78,12 @@ class Options:
     on_error: str = "stop"
     columns: str | None = None
     by: str | None = None
+    tokenizer: str | None = None
+    text_unit: str = "line"
+    text_field: str = "text"
+    pair_field: str | None = None
+    target_field: str | None = None
+    max_length: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""

@@ -32,6 +32,7 @@ _KEPT: Final = (
     "batches", "details", "custom_operators", "memory_limit", "jobs", "operators", "probes",
     "composition", "composition_from", "label", "stratify", "on_error",
     "columns", "by",
+    "tokenizer", "text_unit", "text_field", "pair_field", "target_field", "max_length",
 )  # fmt: skip
 # Rows that a record lists one by one: all that a person looks into, and no file of megabytes.
 _LISTED: Final = 1000

@@ -167,6 +167,8 @@ def test_every_option_is_in_the_record_and_comes_back() -> None:
         batches=9, details=False, operators=("softmax",), probes=("a:b",), composition=True,
         composition_from="t", label="class", stratify=True, on_error="skip",
         columns="1-3", by="label",
+        tokenizer="t.json", text_unit="paragraph", text_field="en", pair_field="q",
+        target_field="de", max_length=17,
         batch_size=11, threads=4, device="cuda:1",
         selection=Selection(roles=(Role.HEAD,), include="a", exclude="b"),
     )  # fmt: skip

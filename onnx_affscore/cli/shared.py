@@ -75,7 +75,7 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             "--data",
             multiple=True,
             metavar="[INPUT=]SPEC",
-            help="x.npy, x.npz, x.csv, a test_data_set folder, or random[:normal|uniform]; without it, synthetic input is made.",
+            help="x.npy, x.npz, x.csv, text as .txt or .jsonl, a test_data_set folder, or random[:normal|uniform]; without it, synthetic input is made.",
         ),
         click.option(
             "--label",
@@ -96,6 +96,38 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             default="stop",
             show_default=True,
             help="What becomes of a row that cannot be read or run: skip leaves it out, counts and lists it.",
+        ),
+        click.option(
+            "--tokenizer",
+            type=click.Path(exists=True),
+            help="Text: the model's tokenizer.json, or the folder that it lies in.",
+        ),
+        click.option(
+            "--text-unit",
+            type=click.Choice(["line", "paragraph"]),
+            default="line",
+            show_default=True,
+            help="Text: what of a .txt file is one sample.",
+        ),
+        click.option(
+            "--text-field",
+            metavar="NAME",
+            default="text",
+            show_default=True,
+            help="Text: the field of a .jsonl file that holds it.",
+        ),
+        click.option(
+            "--pair-field", metavar="NAME", help="Text: the field of the second text of a pair."
+        ),
+        click.option(
+            "--target-field",
+            metavar="NAME",
+            help="Text: the field of what a decoder is to say [default: the text again].",
+        ),
+        click.option(
+            "--max-length",
+            type=click.IntRange(1),
+            help="Text: tokens of a sample at most [default: what the model or its tokenizer takes, or 128].",
         ),
         click.option(
             "--samples",

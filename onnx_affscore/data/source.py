@@ -38,7 +38,9 @@ Data: TypeAlias = (
 _IN_MEMORY = "arrays"
 _STREAM = "feeds"
 # What is said of the data and only some kinds of data have a use for.
-_HEEDED = {"columns": "tables"}
+_HEEDED = {"columns": "tables"} | dict.fromkeys(
+    ("tokenizer", "pair_field", "target_field", "max_length"), "text"
+)
 
 
 def open_source(

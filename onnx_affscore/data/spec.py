@@ -10,6 +10,7 @@ from onnx_affscore.data.fit import find_input
 from onnx_affscore.data.opening import Made, Opened, Request, SourceKind
 from onnx_affscore.data.synthetic import DISTRIBUTIONS
 from onnx_affscore.data.test_set import is_test_set, open_test_set
+from onnx_affscore.data.text import open_json_lines, open_text
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import InputHint
 
@@ -70,6 +71,20 @@ SOURCES: tuple[SourceKind, ...] = (
         "ONNX test data: input_0.pb, ... or test_data_set_0/, ...",
         is_test_set,
         open_test_set,
+    ),
+    SourceKind(
+        "text",
+        "FILE.txt",
+        "lines or paragraphs, with --tokenizer",
+        lambda text: _suffix(".txt").fullmatch(text) is not None,
+        open_text,
+    ),
+    SourceKind(
+        "json-lines",
+        "FILE.jsonl",
+        "a JSON object a line, with --text-field and --tokenizer",
+        lambda text: any(_suffix(e).fullmatch(text) for e in (".jsonl", ".ndjson")),
+        open_json_lines,
     ),
 )
 

@@ -3,6 +3,7 @@
 import click
 
 from onnx_affscore.cli.score import command
+from onnx_affscore.feeding import TEXT_UNITS
 from onnx_affscore.options import COVARIANCES, POOLS, SPARSITIES
 from onnx_affscore.score.crossfit import CROSS_FITTED
 from onnx_affscore.score.estimate import COVARIANCES as ESTIMATES
@@ -19,6 +20,7 @@ def test_options_take_what_the_package_knows() -> None:
     assert choices("covariance") == set(COVARIANCES)
     assert choices("pool") == set(POOLS)
     assert choices("sparsity") == set(SPARSITIES)
+    assert choices("text_unit") == set(TEXT_UNITS)
 
 
 def test_every_covariance_has_an_estimate() -> None:

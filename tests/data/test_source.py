@@ -16,13 +16,26 @@ from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import Array
 
 from .samples import hint, read, read_all
+from .text_files import said
 
 IMAGE = hint("image", ("n", 1, 4, 4))
 RATE = hint("sr", (), "int64", axis=None)
 
 
+TEXT_KINDS = ("text", "json-lines")
+
+
+def opened(kind: str, folder: Path, images: Array, *, samples: int | None = None) -> DataSource:
+    """The example of a kind for the one input that suits it, with four elements in a row."""
+    text = example(kind, folder, images)
+    if kind in TEXT_KINDS:
+        ids = hint("ids", ("n", 4), "int64")
+        return open_source([text], [ids], samples=samples, feeding=said(folder))
+    return open_source([text], [IMAGE], samples=samples)
+
+
 def example(kind: str, folder: Path, images: Array) -> str:
-    """A specification of each kind in the table, for the input ``image``."""
+    """A specification of each kind in the table, for the input ``image`` or for token ids."""
     match kind:
         case "random":
             return "random"
@@ -39,6 +52,12 @@ def example(kind: str, folder: Path, images: Array) -> str:
             data = numpy_helper.from_array(images, "image").SerializeToString()
             (folder / "input_0.pb").write_bytes(data)
             return str(folder)
+        case "text":
+            (folder / "x.txt").write_text("a b c d\n" * 10)
+            return str(folder / "x.txt")
+        case "json-lines":
+            (folder / "x.jsonl").write_text('{"text": "a b c d"}\n' * 10)
+            return str(folder / "x.jsonl")
         case _:
             raise NotImplementedError(f"add an example of {kind}")
 
@@ -48,7 +67,7 @@ every_kind = pytest.mark.parametrize("kind", [k.name for k in SOURCES])
 
 @every_kind
 def test_a_source_is_what_the_protocol_says(kind: str, tmp_path: Path, images: Array) -> None:
-    source = open_source([example(kind, tmp_path, images)], [IMAGE])
+    source = opened(kind, tmp_path, images)
     assert isinstance(source, DataSource)
     assert source.synthetic == (kind == "random")
     assert source.count in (None, len(read(source, 64)))
@@ -56,9 +75,9 @@ def test_a_source_is_what_the_protocol_says(kind: str, tmp_path: Path, images: A
 
 @every_kind
 def test_the_batch_size_changes_no_row(kind: str, tmp_path: Path, images: Array) -> None:
-    source = open_source([example(kind, tmp_path, images)], [IMAGE], samples=7)
+    source = opened(kind, tmp_path, images, samples=7)
     whole = read(source, 64)
-    assert whole.shape == (7, 1, 4, 4)
+    assert whole.shape == ((7, 4) if kind in TEXT_KINDS else (7, 1, 4, 4))
     for size in (1, 3, 7):
         np.testing.assert_array_equal(read(source, size), whole)
 
@@ -67,13 +86,15 @@ def test_the_batch_size_changes_no_row(kind: str, tmp_path: Path, images: Array)
 def test_batches_that_are_left_out_change_no_other(
     kind: str, tmp_path: Path, images: Array
 ) -> None:
-    source = open_source(example(kind, tmp_path, images), [IMAGE], samples=5)
+    source = opened(kind, tmp_path, images, samples=5)
     every = list(source.batches(2))
     for start in range(len(every) + 2):
         left = list(source.batches(2, start=start))
         assert [b.size for b in left] == [b.size for b in every[start:]]
         for one, other in zip(left, every[start:], strict=True):
-            np.testing.assert_array_equal(one.feeds["image"], other.feeds["image"])
+            assert one.feeds.keys() == other.feeds.keys()
+            for name in one.feeds:
+                np.testing.assert_array_equal(one.feeds[name], other.feeds[name])
 
 
 def test_rows_that_are_left_out_are_not_read() -> None:
@@ -90,7 +111,7 @@ def test_rows_that_are_left_out_are_not_read() -> None:
 
 @every_kind
 def test_a_batch_of_no_sample_is_refused(kind: str, tmp_path: Path, images: Array) -> None:
-    source = open_source([example(kind, tmp_path, images)], [IMAGE])
+    source = opened(kind, tmp_path, images)
     with pytest.raises(OptionError, match="found a batch size of 0"):
         next(source.batches(0))
 
@@ -165,7 +186,7 @@ def test_a_default_is_made_up_only_where_it_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("x.txt", r"--data x\.txt: found no such file; give one of: random.*FILE\.npy .*FOLDER"),
+        ("x.doc", r"--data x\.doc: found no such file; give one of: random.*FILE\.npy .*FOLDER"),
         ("no.npy", r"no\.npy: found no such file; check the path"),
         ("a/b=c.npz", r"a/b=c\.npz: found no such file; check the path"),
         (".", "found a folder without input_0.pb"),
