@@ -21,6 +21,7 @@ _EXTRAS = {
     "pandas": "pandas",
     "distributed": "cluster",
     "Pillow": "images",
+    "pyarrow": "parquet",
     "mlflow-skinny": "mlflow",
 }
 

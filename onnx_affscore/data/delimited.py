@@ -12,9 +12,10 @@ import numpy as np
 
 from onnx_affscore.data.drawing import Rows
 from onnx_affscore.data.elements import Dtype
+from onnx_affscore.data.frames import Field, Group, as_labels
 from onnx_affscore.data.lines import Lines
 from onnx_affscore.data.opening import Request, Table
-from onnx_affscore.data.tabular import Field, Group, as_table
+from onnx_affscore.data.tabular import as_table
 from onnx_affscore.errors import DataError, UnreadableRowsError
 from onnx_affscore.records import Array, Labels
 
@@ -77,11 +78,7 @@ class _Delimited:
                 # A row that is too short is refused when it is read as data.
                 text = cells[place].strip() if place < len(cells) else ""
                 found[row] = codes.setdefault(text, len(codes))
-        whole = all(re.fullmatch(r"[+-]?\d+", name) for name in codes)
-        names = sorted(codes, key=int if whole else str)
-        order = np.empty(len(names), np.int64)
-        order[[codes[n] for n in names]] = np.arange(len(names))
-        return Labels(tuple(names), order[found])
+        return as_labels(list(codes), found)
 
     def read(self, rows: Rows, groups: Sequence[Group]) -> list[Array]:
         texts = self._texts(rows)
@@ -244,7 +241,7 @@ def _is_header(cells: list[str], named: set[str]) -> bool:
 def _column_kind(cells: list[str]) -> str:
     texts = [t for t in (cell.strip() for cell in cells) if t.lower() not in _MISSING]
     if not texts:
-        return "other"
+        return "empty"
     if all(t.lower() in _FLAGS for t in texts):
         return "flag"
     numbers = sum(_number(t) is not None for t in texts)

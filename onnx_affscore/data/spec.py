@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from onnx_affscore.data.arrays import open_npy, open_npz
+from onnx_affscore.data.arrow import is_arrow, open_arrow
 from onnx_affscore.data.delimited import DELIMITED, open_delimited
 from onnx_affscore.data.fit import find_input
 from onnx_affscore.data.opening import Made, Opened, Request, SourceKind
@@ -64,6 +65,13 @@ SOURCES: tuple[SourceKind, ...] = (
         "rows of text whose columns feed the inputs",
         lambda text: DELIMITED.fullmatch(text) is not None,
         open_delimited,
+    ),
+    SourceKind(
+        "parquet",
+        "FILE.parquet|.arrow|.feather",
+        "columns as of a table, nested lists as tensors; also a folder of .parquet files",
+        is_arrow,
+        open_arrow,
     ),
     SourceKind(
         "test-set",

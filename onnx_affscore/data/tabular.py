@@ -2,94 +2,25 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from math import prod
-from typing import Protocol
 
 import numpy as np
 
 from onnx_affscore.data.columns import Column
 from onnx_affscore.data.drawing import Rows
-from onnx_affscore.data.elements import Dtype, element_type, kind_of
+from onnx_affscore.data.elements import element_type, kind_of
 from onnx_affscore.data.fit import required, shown
+from onnx_affscore.data.frames import Field, Frame, Group, listed
 from onnx_affscore.data.items import fit_rows
 from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.errors import DataError
-from onnx_affscore.records import Array, InputHint, Labels
+from onnx_affscore.records import Array, InputHint
 
-__all__ = ["Field", "Frame", "Group", "as_table", "listed"]
+__all__ = ["as_table"]
 
 _RANGE = re.compile(r"(\d+)-(\d+)")
-# Names that a sentence lists before it only counts.
-_LISTED = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One column: ``kind`` is number, flag, text or other; ``shape`` that of one of its values."""
-
-    name: str
-    kind: str
-    shape: tuple[int, ...] = ()
-
-    @property
-    def numeric(self) -> bool:
-        """Whether its values can be fed as numbers."""
-        return self.kind in ("number", "flag")
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Columns, by place, that one input takes: as float, int, bool or text."""
-
-    places: tuple[int, ...]
-    kind: str
-
-
-class Frame(Protocol):
-    """A table in a file."""
-
-    @property
-    def where(self) -> str:
-        """The file's name."""
-        ...
-
-    @property
-    def fields(self) -> tuple[Field, ...]:
-        """The columns in their order."""
-        ...
-
-    @property
-    def index(self) -> frozenset[int]:
-        """The places of columns that only number the rows; they are not taken by default."""
-        ...
-
-    @property
-    def count(self) -> int:
-        """The number of rows."""
-        ...
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was found out about the file that the user should know."""
-        ...
-
-    def dtype(self, group: Group) -> Dtype:
-        """The type that the values of a group are read as."""
-        ...
-
-    def read(self, rows: Rows, groups: Sequence[Group]) -> list[Array]:
-        """An array (rows, columns, *shape of a value) for each group.
-
-        Raises UnreadableRowsError where values are missing or of another kind.
-        """
-        ...
-
-    def labels(self, place: int) -> Labels:
-        """The values of a column as classes."""
-        ...
 
 
 def as_table(frame: Frame, request: Request) -> Table:
@@ -131,13 +62,6 @@ def as_table(frame: Frame, request: Request) -> Table:
         None if label is None else frame.labels(label),
         heeded=frozenset({"columns"}),
     )
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names in a sentence, the last of many only counted."""
-    names = list(names)
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
 
 
 class _Reader:
@@ -274,6 +198,12 @@ def _features(
 def _column(
     frame: Frame, hint: InputHint, group: Group, *, read: Callable[[Rows], Array]
 ) -> Column:
+    odd = next((f for f in map(frame.fields.__getitem__, group.places) if not f.fed), None)
+    if odd is not None:
+        raise DataError(
+            f"{frame.where}: column '{odd.name}' is {odd.kind}, for input '{hint.spec.name}'; make"
+            " numbers or text of it"
+        )
     shape = _row_shape(frame, hint, group)
     where = (
         frame.where if len(group.places) > 1 else f"{frame.where}, column " + _called(frame, group)
@@ -326,7 +256,7 @@ def _kind(hint: InputHint) -> str:
 
 
 def _no_names(frame: Frame, hints: Sequence[InputHint]) -> DataError:
-    wanted = ", ".join(f"'{h.spec.name}' ({shown(h.spec)})" for h in hints[:_LISTED])
+    wanted = ", ".join(f"'{h.spec.name}' ({shown(h.spec)})" for h in hints[:8])
     return DataError(
         f"{frame.where}: the model has {len(hints)} inputs, {wanted}, and no column is called like"
         f" one; the columns are {_names(frame)}; call them like the inputs"

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from onnx import numpy_helper
 
@@ -48,6 +50,10 @@ def example(kind: str, folder: Path, images: Array) -> str:
         case "table":
             np.savetxt(folder / "x.csv", images.reshape(len(images), -1), delimiter=",")
             return str(folder / "x.csv")
+        case "parquet":
+            column = pa.array(images.reshape(len(images), -1).tolist(), pa.list_(pa.float32(), 16))
+            pq.write_table(pa.table({"image": column}), folder / "x.parquet", row_group_size=3)
+            return str(folder / "x.parquet")
         case "test-set":
             data = numpy_helper.from_array(images, "image").SerializeToString()
             (folder / "input_0.pb").write_bytes(data)
