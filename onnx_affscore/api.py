@@ -1,6 +1,6 @@
 """The Python interface: ``signature`` and ``sites``, thin over :mod:`onnx_affscore.measure`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,9 @@ def signature(
     **options
         The fields of :class:`onnx_affscore.options.Options` (``samples``, ``batch_size``,
         ``seed``, ``device``, ``covariance``, ...), and ``roles`` (comma-separated), ``include``
-        and ``exclude`` (regular expressions). ``operators`` (``("residual",)``, or
-        comma-separated), ``probes`` (``["IN:OUT"]``) and ``composition`` ask for sites that are
-        no activations.
+        and ``exclude`` (regular expressions). ``provider_options`` may be a mapping.
+        ``operators`` (``("residual",)``, or comma-separated), ``probes`` (``["IN:OUT"]``) and
+        ``composition`` ask for sites that are no activations.
 
     Raises
     ------
@@ -75,6 +75,7 @@ def signature(
     )
     options["operators"] = parse_operators(options.pop("operators", None))
     options["probes"] = tuple(options.pop("probes", ()))
+    options["provider_options"] = _settings(options.pop("provider_options", ()))
     chosen = Options(selection=selection, influence=influence is not None, **options)
     if influence is None:
         return measure(model, data, options=chosen, progress=progress)
@@ -85,6 +86,12 @@ def signature(
     found = measure(model, data, options=chosen, progress=progress, keep=kept.__setitem__)
     write_influence(influence, found, {s.name: kept[s.name] for s in found.sites if s.name in kept})
     return found
+
+
+def _settings(options: Mapping[str, object] | Iterable[str]) -> tuple[str, ...]:
+    if isinstance(options, Mapping):
+        return tuple(f"{key}={value}" for key, value in options.items())
+    return tuple(options)
 
 
 def sites(

@@ -64,9 +64,11 @@ def examine() -> Examination:
             f"{' and '.join(runtimes)} are both installed and overwrite each other's files:"
             f" pip uninstall -y {' '.join(runtimes)}, then install the one you want"
         )
-    built, started = _providers(problems)
+    built, failures = _providers(problems)
+    started = (*(("cpu",) if built else ()), *(n for n, why in failures.items() if why is None))
     facts["providers built in"] = ", ".join(built) or "none"
     facts["providers that start"] = ", ".join(started) or "none"
+    facts |= {f"{name} does not start": why for name, why in failures.items() if why is not None}
     return Examination(facts, built, started, tuple(problems))
 
 
@@ -77,10 +79,10 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _providers(problems: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _providers(problems: list[str]) -> tuple[tuple[str, ...], Mapping[str, str | None]]:
     try:
-        from onnx_affscore.run.starting import built_and_started
+        from onnx_affscore.run.starting import available_providers, provider_failures
     except ImportError as exc:
         problems.append(f"ONNX Runtime cannot be imported ({exc}): install onnxruntime again")
-        return (), ()
-    return built_and_started()
+        return (), {}
+    return available_providers(), provider_failures()

@@ -37,7 +37,9 @@ class LocalEngine:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._device, self.notices = start_device(options.device)
+        self._device, self.notices = start_device(
+            options.device, provider=options.provider, options=options.provider_options
+        )
         self._blas_threads: int | None = None
 
     def __enter__(self) -> "LocalEngine":

@@ -38,6 +38,9 @@ class Options:
     what is held of the data (see :mod:`onnx_affscore.memory`). These change results by no more
     than rounding.
 
+    ``provider`` names an execution provider of ONNX Runtime in the place of ``device``, with its
+    ``provider_options``, each ``KEY=VALUE``.
+
     ``influence`` keeps what every sample contributes to every score; ``batches`` also scores
     batches of so many rows, as the paper does. ``details`` keeps figures for drawings of each site.
 
@@ -54,6 +57,8 @@ class Options:
     batch_size: int | None = None
     seed: int = 0
     device: str = "auto"
+    provider: str | None = None
+    provider_options: tuple[str, ...] = ()
     threads: int = 0
     jobs: int | None = None
     pool: str = "mean"
@@ -92,6 +97,13 @@ class Options:
         _one_of("sparsity", self.sparsity, SPARSITIES)
         if self.by is not None:
             _one_of("by", self.by, BY)
+        if self.provider is not None and self.device != "auto":
+            raise OptionError(
+                f"--provider {self.provider} and --device {self.device} both say where to run;"
+                " give one of them"
+            )
+        if self.provider is None and self.provider_options:
+            raise OptionError("--provider-option has no meaning without --provider")
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and value < least:

@@ -33,6 +33,7 @@ _KEPT: Final = (
     "composition", "composition_from", "label", "stratify", "on_error",
     "columns", "by",
     "tokenizer", "text_unit", "text_field", "pair_field", "target_field", "max_length",
+    "provider", "provider_options",
 )  # fmt: skip
 # Rows that a record lists one by one: all that a person looks into, and no file of megabytes.
 _LISTED: Final = 1000
@@ -53,6 +54,8 @@ def options_of(run: Mapping[str, Any], *, device: str | None = None) -> Options:
     """
     try:
         kept = {name: _tuple(run[name]) for name in _KEPT if name in run}
+        if device is not None:
+            kept |= {"provider": None, "provider_options": ()}
         roles = run.get("roles")
         return Options(
             **kept,
@@ -63,7 +66,7 @@ def options_of(run: Mapping[str, Any], *, device: str | None = None) -> Options:
             ),
             batch_size=run.get("batch_size"),
             threads=run.get("threads", 0),
-            device=device or run["device"],
+            device=device or ("auto" if kept.get("provider") else run["device"]),
         )
     except (TypeError, ValueError, KeyError) as exc:
         raise OptionError(

@@ -169,7 +169,7 @@ def test_every_option_is_in_the_record_and_comes_back() -> None:
         columns="1-3", by="label",
         tokenizer="t.json", text_unit="paragraph", text_field="en", pair_field="q",
         target_field="de", max_length=17,
-        batch_size=11, threads=4, device="cuda:1",
+        batch_size=11, threads=4, provider="openvino", provider_options=("device_type=GPU",),
         selection=Selection(roles=(Role.HEAD,), include="a", exclude="b"),
     )  # fmt: skip
     default = Options()
@@ -177,8 +177,10 @@ def test_every_option_is_in_the_record_and_comes_back() -> None:
     assert [name for name in kept if getattr(options, name) == getattr(default, name)] == []
     run = json.loads(json.dumps(recorded_options(options)))
     assert set(run) == {*kept, "roles", "include", "exclude"}
-    again = options_of(run | {"batch_size": 11, "threads": 4, "device": "cuda:1"})
-    assert again == options
+    ran = run | {"batch_size": 11, "threads": 4}
+    assert options_of(ran | {"device": "openvino"}) == options
+    on_device = options_of(ran | {"provider": None, "provider_options": [], "device": "cuda:1"})
+    assert on_device.device == "cuda:1"
 
 
 def test_options_that_nobody_knows_are_refused() -> None:

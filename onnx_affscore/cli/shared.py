@@ -149,6 +149,29 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             help="auto, cpu, cuda or cuda:N; cuda never falls back.",
         ),
         click.option(
+            "--provider",
+            type=click.Choice(
+                [
+                    "tensorrt",
+                    "openvino",
+                    "coreml",
+                    "directml",
+                    "migraphx",
+                    "rocm",
+                    "qnn",
+                    "xnnpack",
+                ]
+            ),
+            help="Another execution provider in the place of --device; it never falls back.",
+        ),
+        click.option(
+            "--provider-option",
+            "provider_options",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="An option of the provider, as ONNX Runtime names it; repeatable.",
+        ),
+        click.option(
             "--threads",
             type=click.IntRange(0),
             default=0,

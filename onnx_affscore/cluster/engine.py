@@ -134,7 +134,8 @@ class ClusterEngine:
 
     def open(self, plan: SessionPlan) -> RemoteModel:
         """Send a model to the workers; each opens it when it first runs it."""
-        shipped = ShippedModel(plan, self._options.device, self._threads)
+        o = self._options
+        shipped = ShippedModel(plan, o.device, self._threads, o.provider, o.provider_options)
         return RemoteModel(self._crew, shipped)
 
     def each_batch(self, work: Callable[[T], R], batches: Iterable[T]) -> Iterator[R]:

@@ -42,13 +42,22 @@ class ShippedModel:
     from its workers when the driver does.
     """
 
-    def __init__(self, plan: SessionPlan, device: str, threads: int) -> None:
+    def __init__(
+        self,
+        plan: SessionPlan,
+        device: str,
+        threads: int,
+        provider: str | None = None,
+        provider_options: tuple[str, ...] = (),
+    ) -> None:
         self._plan, self._device, self._threads = plan, device, threads
+        self._provider, self._provider_options = provider, provider_options
         self._lock = threading.Lock()
         self._opened: tuple[Session, Facts] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ShippedModel, (self._plan, self._device, self._threads)
+        place = (self._device, self._threads, self._provider, self._provider_options)
+        return ShippedModel, (self._plan, *place)
 
     def __sizeof__(self) -> int:
         """Tell Dask what it costs to move: it asks ``sys.getsizeof``."""
@@ -63,7 +72,9 @@ class ShippedModel:
 
     def _open(self) -> tuple[Session, Facts]:
         plan = self._plan
-        device, notices = start_device(self._device)
+        device, notices = start_device(
+            self._device, provider=self._provider, options=self._provider_options
+        )
         _check_visible(plan)
         session = open_session(plan, device, threads=self._threads)
         said = (*notices, *session.notices)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import onnx
@@ -15,8 +15,9 @@ import onnxruntime as ort
 from onnx_affscore.errors import AllocationError, RunError
 from onnx_affscore.records import Array
 from onnx_affscore.run.gpu import gpu_versions
+from onnx_affscore.run.messages import plainly
 from onnx_affscore.run.ordering import move_forward
-from onnx_affscore.run.providers import CPU, Device, check_assignment
+from onnx_affscore.run.providers import CPU, PROVIDERS, Device, check_assignment, plain
 
 __all__ = ["Session", "runtime_versions"]
 
@@ -29,10 +30,6 @@ _LEVELS = {
     "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     "disabled": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
-# ONNX Runtime prefixes its messages with the place in its own source, and often the function.
-_SOURCE_PLACE = re.compile(
-    r"\S*/\S+\.(?:cc|h|cpp):\d+\s+(?:[^()]*?[\w:~]+\([^()]*\)\s*(?:const\s+)?)?"
-)
 # What ONNX Runtime, CUDA, cuDNN and cuBLAS say where memory runs out: they raise no class for it.
 _OUT_OF_MEMORY = re.compile(
     r"failed to allocate memory|available memory of \d+ is smaller than requested|out of memory"
@@ -40,6 +37,7 @@ _OUT_OF_MEMORY = re.compile(
     re.IGNORECASE,
 )
 _FATAL = 4
+_NVIDIA = ("cuda", "tensorrt")
 _BY_DEPTH, _IN_ORDER = ort.ExecutionOrder.DEFAULT, ort.ExecutionOrder.PRIORITY_BASED
 
 
@@ -47,7 +45,7 @@ def runtime_versions(device: str = "cpu", *, index: int = 0) -> dict[str, str]:
     """Return the versions that decide what is computed, on a GPU its own and its driver's too."""
     versions = {"onnxruntime": str(ort.__version__), "onnx": onnx.__version__}
     versions["numpy"] = np.__version__
-    return versions if device == "cpu" else versions | gpu_versions(index)
+    return versions | gpu_versions(index) if any(n in device for n in _NVIDIA) else versions
 
 
 @contextmanager
@@ -63,10 +61,9 @@ def translated(action: str) -> Iterator[None]:
     except Exception as exc:  # ONNX Runtime's own classes share no base but Exception
         if isinstance(exc, MemoryError):
             raise AllocationError(f"{action}: out of memory") from exc
-        message = _SOURCE_PLACE.sub("", " ".join(str(exc).split()))
-        message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : ", "", message)
+        message = plainly(exc)
         kind = AllocationError if _OUT_OF_MEMORY.search(message) else RunError
-        raise kind(f"{action}: ONNX Runtime says {message[:500]}") from exc
+        raise kind(f"{action}: ONNX Runtime says {message}") from exc
 
 
 @final
@@ -107,8 +104,10 @@ class Session:
 
     @property
     def device(self) -> str:
-        """The device that runs the graph: ``cpu`` or ``cuda``."""
-        return str(self.providers[0]).removesuffix("ExecutionProvider").lower()
+        """The device that runs the graph: ``cpu``, ``cuda``, or a name in ``PROVIDERS``."""
+        first = str(self.providers[0])
+        named = (name for name, row in PROVIDERS.items() if row.name == first)
+        return next(named, first.removesuffix("ExecutionProvider").lower())
 
     def run(self, names: Sequence[str], feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run the model once; raises :class:`RunError` with ONNX Runtime's reason.
@@ -148,7 +147,7 @@ def _start(
     options.execution_order = order
     # A plan of all buffers at once is laid out for the runtime's own order: in another one it
     # takes half as much again.
-    options.enable_mem_pattern = order == _BY_DEPTH
+    options.enable_mem_pattern = order == _BY_DEPTH and (device.row is None or device.row.plan)
     options.graph_optimization_level = _LEVELS[optimisation]
     options.intra_op_num_threads = threads
     options.log_severity_level = _FATAL
@@ -163,7 +162,9 @@ def _start(
         options.add_session_config_entry(key, value)
     for library in custom_operators:
         options.register_custom_ops_library(library)
-    return ort.InferenceSession(content, options, providers=_plain(device.providers))
+    fallback = int(not device.strict)  # which the runtime's Python would take by itself
+    providers = plain(device.providers)
+    return ort.InferenceSession(content, options, providers=providers, enable_fallback=fallback)
 
 
 def _reordered(
@@ -184,10 +185,6 @@ def _reordered(
             return start(ordered, saved.parent, optimisation="disabled", order=_IN_ORDER)
     except Exception:  # noqa: BLE001 - a full disk is an error of ONNX Runtime's own kind
         return start(content, folder, optimisation="all", order=_IN_ORDER)
-
-
-def _plain(providers: Sequence[str | tuple[str, Mapping[str, Any]]]) -> list[Any]:
-    return [p if isinstance(p, str) else (p[0], dict(p[1])) for p in providers]
 
 
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}

@@ -5,6 +5,7 @@ import click
 from onnx_affscore.cli.score import command
 from onnx_affscore.feeding import TEXT_UNITS
 from onnx_affscore.options import COVARIANCES, POOLS, SPARSITIES
+from onnx_affscore.run.providers import PROVIDERS
 from onnx_affscore.score.crossfit import CROSS_FITTED
 from onnx_affscore.score.estimate import COVARIANCES as ESTIMATES
 from onnx_affscore.score.headline import AUTO, CORRECTED
@@ -21,6 +22,7 @@ def test_options_take_what_the_package_knows() -> None:
     assert choices("pool") == set(POOLS)
     assert choices("sparsity") == set(SPARSITIES)
     assert choices("text_unit") == set(TEXT_UNITS)
+    assert choices("provider") == set(PROVIDERS)
 
 
 def test_every_covariance_has_an_estimate() -> None:
