@@ -23,6 +23,7 @@ _EXTRAS = {
     "Pillow": "images",
     "pyarrow": "parquet",
     "mlflow-skinny": "mlflow",
+    "tokenizers": "text",
 }
 
 
