@@ -1,6 +1,7 @@
 """Gather what the taps return, batch by batch, into the rows of every tapped tensor."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, final
 
 import numpy as np
@@ -11,7 +12,7 @@ from onnx_affscore.records import Array, FloatArray, TensorLayout
 from onnx_affscore.rows import Keeper
 from onnx_affscore.taps import Tap, TapKey
 
-__all__ = ["PRECISION", "FeatureStore"]
+__all__ = ["PRECISION", "FeatureStore", "Part"]
 
 PRECISION: Final = {
     "float16": 2.0**-10,
@@ -23,6 +24,19 @@ PRECISION: Final = {
 
 CHUNK: Final = 128
 """Samples whose combined rows are computed together: their weights are then read once for many."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the taps gave for so many samples: rows by tap, those that were not reached left out.
+
+    ``refused`` are tensors that have no rows to go with the samples, with the reason of each.
+    """
+
+    rows: Mapping[TapKey, Array]
+    samples: int
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @final
@@ -58,23 +72,37 @@ class FeatureStore:
         self.refused: dict[str, str] = {}
         self.samples = 0
 
-    def add(self, fetched: Mapping[str, Array], *, samples: int, kept: int) -> None:
-        """Take in the outputs of one run of ``samples`` samples, of which ``kept`` are real."""
+    def add(self, fetched: Mapping[str, Array], *, samples: int, kept: int) -> Part:
+        """Take in the outputs of one run of ``samples`` samples, of which ``kept`` are real.
+
+        Returns what was read off them.
+        """
+        found: dict[TapKey, Array] = {}
+        before = set(self.refused)
         for key, tap in self._taps.items():
             rows = self._read(key, tap, fetched, samples)
             if rows is None or not rows.size:
                 continue  # a branch that this batch did not take
             # Copied: a fetched array keeps alive all memory of the session that it came from.
-            several = rows.shape[0] // samples
-            rows = rows[: kept * several].copy()
+            found[key] = rows[: kept * (rows.shape[0] // samples)].copy()
+        refused = {name: why for name, why in self.refused.items() if name not in before}
+        part = Part(found, kept, refused)
+        self.take(part)
+        return part
+
+    def take(self, part: Part) -> None:
+        """Take in what :meth:`add` returned, here or in an earlier start."""
+        self.refused |= part.refused
+        for key, rows in part.rows.items():
             if key in self._rows:
-                self._runs.setdefault(key, []).append((self.samples, kept, several))
+                several = rows.shape[0] // part.samples
+                self._runs.setdefault(key, []).append((self.samples, part.samples, several))
                 self._keep(key, rows)
             if key in self._parts:
                 self._waiting[key].append(rows)
                 self._bytes_waiting += rows.nbytes
-        self.samples += kept
-        self._samples_waiting += kept
+        self.samples += part.samples
+        self._samples_waiting += part.samples
         full = self._bound is not None and self._bytes_waiting > self._bound
         if self._samples_waiting >= CHUNK or full:
             self.finish()

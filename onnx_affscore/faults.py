@@ -31,7 +31,8 @@ class Faults:
     """Takes the batches that fail apart, down to the samples that do.
 
     ``lost`` collects those that are to be left out, by their row of the data, with the reason;
-    without ``skip`` the first one is an error. ``tapped`` says which tensor a node of ours is
+    without ``skip`` the first one is an error. ``together`` are the rows of batches that failed as
+    a whole, with the reasons. ``tapped`` says which tensor a node of ours is
     about, None where the node is the model's own.
     """
 
@@ -44,13 +45,13 @@ class Faults:
         tapped: Callable[[str], str | None] = lambda node: None,
     ) -> None:
         self._lost, self._skip, self._hints, self._tapped = lost, skip, hints, tapped
-        self._together: list[tuple[list[int], str]] = []
+        self.together: list[tuple[list[int], str]] = []
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What the user should know of batches that failed although each of their samples runs."""
         whole = [
-            (rows, reason) for rows, reason in self._together if self._lost.keys().isdisjoint(rows)
+            (rows, reason) for rows, reason in self.together if self._lost.keys().isdisjoint(rows)
         ]
         if not whole:
             return ()
@@ -83,7 +84,7 @@ class Faults:
                 " or leave its site out with --exclude"
             ) from exc
         if batch.size > 1:
-            self._together.append((rows, str(exc)))
+            self.together.append((rows, str(exc)))
             return list(parts(batch, -(-batch.size // 2), self._hints))
         if not self._skip:
             raise RunError(

@@ -7,7 +7,6 @@ it stands; so are the features, as a check of the lean run that gives those of a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final, final
 
 import numpy as np
@@ -23,9 +22,10 @@ from onnx_affscore.graph.saturation import flat_ends
 from onnx_affscore.graph.tapping import FEATURES, SATURATED, SPARSITY, SQUARE
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.memory import allot
-from onnx_affscore.passes import Pass, first_samples, run_pass
+from onnx_affscore.passes import Passes
 from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import ActivationSite, FeatureSample, PairedSample, TensorLayout
+from onnx_affscore.resume.pass_log import Ran
 from onnx_affscore.rows import Keeper
 from onnx_affscore.witness import Witness
 
@@ -57,7 +57,7 @@ class Gathered:
 
     layouts: Mapping[str, TensorLayout]
     stores: tuple[FeatureStore, ...]
-    ran: Pass
+    ran: Ran
     counted: int
     warnings: tuple[str, ...] = ()
     groups: int = 1
@@ -143,11 +143,12 @@ def gather(
     allotted = allot(m, source, resolved, full, size=size)
     keeper, groups = Keeper(allotted.bound), allotted.groups
     found: list[Gathered] = []
-    for group in groups:
+    for number, group in enumerate(groups, 1):
         taps = full if len(groups) == 1 else m.instrumented(located, group)
         size = found[-1].ran.size if found else allotted.size
         own = None if found else witness
-        found.append(_measured(m, source, located, group, taps, keeper, size=size, witness=own))
+        passes = Passes(m, source, keeper, f"group-{number}-" if len(groups) > 1 else "")
+        found.append(_measured(passes, located, group, taps, size=size, witness=own))
     ran = found[0].ran
     said = [note for g in found for note in (*g.ran.notices, *g.warnings)]
     return Gathered(
@@ -165,12 +166,10 @@ def gather(
 
 
 def _measured(
-    m: Measurement,
-    source: DataSource,
+    passes: Passes,
     located: Located,
     group: Resolved,
     full: Instrumented,
-    keeper: Keeper,
     *,
     size: int,
     witness: Witness | None,
@@ -180,30 +179,27 @@ def _measured(
     Data no larger than the census, or sparsity that is to be counted on all of them, are run in
     one pass that measures everything.
     """
-    layouts = group.layouts
-    run = partial(run_pass, m, keeper=keeper)
-    few = source.count is not None and source.count <= CENSUS
-    if few or m.options.sparsity == "all":
-        ran = run(source.batches(size), full, layouts, size=size, witness=witness)
-        return Gathered(layouts, (ran.store,), ran, counted=ran.store.samples)
+    m, layouts, count = passes.m, group.layouts, passes.source.count
+    if (count is not None and count <= CENSUS) or m.options.sparsity == "all":
+        every = passes.run("all", full, layouts, size=size, witness=witness)
+        return Gathered(layouts, (every.store,), every.ran, counted=every.store.samples)
     step = size if m.fixed_batch is not None else min(CENSUS_BATCH, size)
-    start = first_samples(source, step, CENSUS, m.hints)
-    first = run(start, full, layouts, size=step)
-    census, notices = first.store, first.notices
+    first = passes.run("census", full, layouts, size=step, most=CENSUS)
+    census, notices = first.store, first.ran.notices
     lean = plan_lean(m.prepared, group.sites, layouts, pool=m.options.pool)
     tapped = m.instrumented(located, group, lean)
-    size = size if first.size == step else min(size, first.size)
-    ran = run(source.batches(size), tapped, layouts, size=size, witness=witness)
-    stores = (ran.store, census)
-    off = [name for name in lean.ways if _differ(name, ran.store, census, layouts[name])]
+    size = size if first.ran.size == step else min(size, first.ran.size)
+    fast = passes.run("lean", tapped, layouts, size=size, witness=witness)
+    stores = (fast.store, census)
+    off = [name for name in lean.ways if _differ(name, fast.store, census, layouts[name])]
     if not off:
-        return Gathered(layouts, stores, ran, census.samples, notices)
+        return Gathered(layouts, stores, fast.ran, census.samples, notices)
     there = {name: layouts[name] for name in off}
     tapped = m.instrumented(located, replace(group, layouts=there), lean.without(off))
-    again = run(source.batches(ran.size), tapped, there, size=ran.size)
+    again = passes.run("second", tapped, there, size=fast.ran.size)
     warning = f"{len(off)} tensor(s) pooled in a second pass, as a first check of the means failed"
-    notices = (*notices, *again.notices, warning)
-    return Gathered(layouts, (again.store, *stores), ran, census.samples, notices)
+    notices = (*notices, *again.ran.notices, warning)
+    return Gathered(layouts, (again.store, *stores), fast.ran, census.samples, notices)
 
 
 def _differ(name: str, lean: FeatureStore, census: FeatureStore, layout: TensorLayout) -> bool:

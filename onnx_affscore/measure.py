@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from onnx_affscore.by_class import by_class, check_labels
 from onnx_affscore.chance import seen
@@ -17,6 +18,7 @@ from onnx_affscore.provenance import (
     data_specs,
     left_out,
     machine,
+    measured_options,
     package_versions,
     recorded_options,
 )
@@ -26,6 +28,7 @@ from onnx_affscore.records import (
     ActivationSite,
     Signature,
 )
+from onnx_affscore.resume.folder import open_kept
 from onnx_affscore.run.providers import device_index
 from onnx_affscore.run.session import runtime_versions
 from onnx_affscore.site_scores import Keep, score_sites
@@ -66,15 +69,17 @@ def _measured(
 ) -> Signature:
     located = m.located()
     _check_selected(located.sites)
-    source, probed = m.probe(m.source(data), located)
-    check_labels(source, m.options)
-    drawn = seen(m, source)
-    m.warnings += [drawn] if drawn else []
-    resolved = m.resolved(located, source, probed)
-    size = m.batch_size(probed)
-    witness = Witness(m, source, progress)
-    ready = time.perf_counter()
-    gathered = gather(m, source, located, resolved, size=size, witness=witness)
+    given = m.source(data)
+    with open_kept(m.options.resume, _run(m, given, data)) as m.kept:
+        source, probed = m.probe(given, located)
+        check_labels(source, m.options)
+        drawn = seen(m, source)
+        m.warnings += [drawn] if drawn else []
+        resolved = m.resolved(located, source, probed)
+        size = m.batch_size(probed)
+        witness = Witness(m, source, progress)
+        ready = time.perf_counter()
+        gathered = gather(m, source, located, resolved, size=size, witness=witness)
     ran = time.perf_counter()
     sites = score_sites(resolved.sites, gathered, options=m.options, engine=m.engine, keep=keep)
     groups = by_class(
@@ -97,7 +102,7 @@ def _measured(
             "synthetic": source.synthetic,
             "samples": witness.fingerprint.samples,
             "sha256": witness.fingerprint.hexdigest(),
-            "notes": list(source.notes),
+            "notes": list(gathered.ran.notes),
             "skipped": left_out(source.skipped, m.lost),
         },
         run={
@@ -124,6 +129,19 @@ def _measured(
     )
 
 
+def _run(m: Measurement, source: DataSource, data: Data) -> dict[str, Any]:
+    """What the rows of a run hang on: that of an earlier start must be the same to go on."""
+    return {
+        "model": m.model.info.sha256,
+        "data": data_specs(data) or source.name,
+        "rows": source.count,
+        **measured_options(m.options),
+        "versions": {**runtime_versions(), **package_versions()},
+        "method": METHOD_VERSION,
+        "machine": machine(),
+    }
+
+
 def _warnings(
     m: Measurement, source: DataSource, gathered: Gathered, witness: Witness
 ) -> list[str]:
@@ -131,6 +149,7 @@ def _warnings(
     verdict = witness.verdict
     return [
         *m.warnings,
+        *m.kept.warnings,
         *gathered.ran.notices,
         *gathered.warnings,
         *([synthetic] if source.synthetic else []),

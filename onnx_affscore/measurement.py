@@ -33,6 +33,7 @@ from onnx_affscore.local import LocalEngine
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import DataSource, Engine, OpenModel, SessionPlan
 from onnx_affscore.records import Batch, TokenMask
+from onnx_affscore.resume.folder import Kept
 from onnx_affscore.run.batching import automatic_size
 from onnx_affscore.run.probe import Exposures, Probe, probe
 
@@ -51,7 +52,8 @@ class Measurement:
     ``draws`` are its nodes that draw random numbers.
     ``lost`` are rows of the data that could not be run and were left out, with the reasons.
     ``prepared`` is the model that is tapped: once its sites are located, the loaded one with
-    whatever hides an activation opened up. ``whole`` keeps all weights in the message, so that it
+    whatever hides an activation opened up. ``kept`` keeps finished batches, by default nothing.
+    ``whole`` keeps all weights in the message, so that it
     can be written to a file or sent to another machine.
     """
 
@@ -71,6 +73,7 @@ class Measurement:
             weakref.finalize(self, rmtree, aside, ignore_errors=True)
             self.model = set_aside(self.model, Path(aside))
         self.prepared = self.model
+        self.kept = Kept()
         self.hints = input_hints(self.model.proto)
         self.warnings = list(self.engine.notices)
         self.lost: dict[int, str] = {}

@@ -1,6 +1,7 @@
 """The knobs of a measurement, checked as soon as they are set."""
 
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import final
 
 from onnx_affscore.asked import Asked
@@ -36,7 +37,8 @@ class Options:
     many sites at a time, None one a core, or one alone where memory is limited; ``cluster`` is the
     address of a Dask scheduler whose workers run and score; ``memory_limit``, in bytes, bounds
     what is held of the data (see :mod:`onnx_affscore.memory`). These change results by no more
-    than rounding.
+    than rounding. ``resume`` is a folder for the rows of finished batches: a run that was cut off
+    goes on from there, to the same result.
 
     ``provider`` names an execution provider of ONNX Runtime in the place of ``device``, with its
     ``provider_options``, each ``KEY=VALUE``.
@@ -71,6 +73,7 @@ class Options:
     custom_operators: tuple[str, ...] = ()
     cluster: str | None = None
     memory_limit: int | None = None
+    resume: str | Path | None = None
     influence: bool = False
     batches: int | None = None
     details: bool = True

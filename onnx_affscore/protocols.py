@@ -46,6 +46,10 @@ class DataSource(Protocol):
         """Rows that could not be read so far and were left out, with the reason of each."""
         ...
 
+    def leave_out(self, rows: Mapping[int, str]) -> None:
+        """Add rows to ``skipped`` that an earlier start could not read."""
+        ...
+
     def batches(self, size: int, *, start: int = 0) -> Iterator[Batch]:
         """Yield feeds of ``size`` samples, the last one possibly smaller; repeatable.
 

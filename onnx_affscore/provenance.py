@@ -20,6 +20,7 @@ __all__ = [
     "data_specs",
     "left_out",
     "machine",
+    "measured_options",
     "options_of",
     "package_versions",
     "recorded_options",
@@ -37,6 +38,8 @@ _KEPT: Final = (
 )  # fmt: skip
 # Rows that a record lists one by one: all that a person looks into, and no file of megabytes.
 _LISTED: Final = 1000
+# Of these, what scoring alone looks at: the features are the same without.
+_SCORING: Final = ("covariance", "metrics", "batches", "details", "jobs", "by")
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -44,6 +47,17 @@ def recorded_options(options: Options) -> dict[str, Any]:
     """Return the options as plain data, those of the selection among them."""
     kept = {name: getattr(options, name) for name in _KEPT} | asdict(options.selection)
     return {name: list(v) if isinstance(v, tuple) else v for name, v in kept.items()}
+
+
+def measured_options(options: Options) -> dict[str, Any]:
+    """Return, as plain data, the options as asked for that features hang on."""
+    asked = {name: getattr(options, name) for name in ("batch_size", "threads", "device")}
+    recorded = recorded_options(options)
+    return (
+        {n: v for n, v in recorded.items() if n not in _SCORING}
+        | asked
+        | {"on a cluster": options.cluster is not None}
+    )
 
 
 def options_of(run: Mapping[str, Any], *, device: str | None = None) -> Options:

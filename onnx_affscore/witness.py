@@ -34,18 +34,34 @@ class Witness:
         self._original: Mapping[str, Any] | None = None
         self.fingerprint = Fingerprint(m.hints)
         self.verdict: Verdict | None = None
-        self._rows: list[RowNumbers | None] = []
+        self.rows_seen: list[list[int] | None] = []  # of each part
 
     @property
     def rows(self) -> RowNumbers | None:
         """Which row of the data each sample is, None where nobody counted."""
-        known = [rows for rows in self._rows if rows is not None]
-        return np.concatenate(known) if known and len(known) == len(self._rows) else None
+        known = [row for rows in self.rows_seen if rows is not None for row in rows]
+        return np.array(known, np.int64) if known and None not in self.rows_seen else None
 
     @property
     def wanted(self) -> tuple[str, ...]:
         """The outputs to fetch with the next batch."""
         return () if self._original is None or self.verdict is not None else self._own
+
+    @property
+    def noted(self) -> dict[str, Any]:
+        """All that was noted so far, as plain data for :meth:`go_on`."""
+        verdict = None if self.verdict is None else [self.verdict.unchanged, self.verdict.note]
+        return {"data": self.fingerprint.state, "verdict": verdict}
+
+    def go_on(self, noted: Mapping[str, Any]) -> None:
+        """Go on behind batches that an earlier start ran."""
+        self.fingerprint.state = noted["data"]
+        self.verdict = None if noted["verdict"] is None else Verdict(*noted["verdict"])
+
+    def tell(self) -> None:
+        """Say how far the pass is."""
+        if self._progress is not None:
+            self._progress(self.fingerprint.samples, self._source.count)
 
     def before(self, feed: Batch) -> None:
         """Run the model as it is on the first batch, before the tapped one takes its memory.
@@ -69,9 +85,8 @@ class Witness:
             self.verdict = self._compared(feed, fetched, self._original)
             self._original = None
         self.fingerprint.update(batch)
-        self._rows.append(batch.rows)
-        if self._progress is not None:
-            self._progress(self.fingerprint.samples, self._source.count)
+        self.rows_seen.append(None if batch.rows is None else batch.rows.tolist())
+        self.tell()
 
     def _compared(
         self, feed: Batch, fetched: Mapping[str, Any], original: Mapping[str, Any]

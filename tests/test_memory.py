@@ -107,9 +107,9 @@ def test_no_site_is_measured_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[str] = []
     original = gather._measured
 
-    def spy(m: Any, source: Any, located: Any, group: Any, *rest: Any, **options: Any) -> Any:
+    def spy(passes: Any, located: Any, group: Any, *rest: Any, **options: Any) -> Any:
         measured.extend(site.name for site in group.sites)
-        return original(m, source, located, group, *rest, **options)
+        return original(passes, located, group, *rest, **options)
 
     monkeypatch.setattr(gather, "_measured", spy)
     limit = LIMITS["torch_densenet"]

@@ -22,7 +22,7 @@ from tests.builder import Builder
 
 # Names of options that a record need not keep: it keeps what they came to, or scores do not hang
 # on them.
-_ELSEWHERE = {"batch_size", "device", "threads", "cluster", "influence", "selection"}
+_ELSEWHERE = {"batch_size", "device", "threads", "cluster", "resume", "influence", "selection"}
 
 
 @pytest.fixture(scope="module")

@@ -190,6 +190,12 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             help="Memory for features and outputs of runs, such as 500MB or 2GiB; what is more goes to a file in TMPDIR [default: no limit].",
         ),
         click.option(
+            "--resume",
+            type=click.Path(file_okay=False),
+            metavar="DIR",
+            help="Keep finished batches in DIR; the same command goes on from there.",
+        ),
+        click.option(
             "--pool",
             type=click.Choice(["mean", "reference", "positions", "flatten"]),
             default="mean",

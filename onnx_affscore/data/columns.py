@@ -100,6 +100,10 @@ class ColumnSource:
         self._batched = batched
         self._skip = skip
 
+    def leave_out(self, rows: Mapping[int, str]) -> None:
+        """Add rows to ``skipped`` that an earlier start could not read."""
+        self.skipped |= rows
+
     def batches(self, size: int, *, start: int = 0) -> Iterator[Batch]:
         """Yield feeds of ``size`` samples, the last one possibly smaller; of one sample each
         where no input of the model has a sample axis. Rows that are left out make one smaller; the

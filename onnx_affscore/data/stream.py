@@ -89,6 +89,9 @@ class FeedSource:
         """None are: what follows a feed that fails cannot be told."""
         return {}
 
+    def leave_out(self, rows: Mapping[int, str]) -> None:
+        """Do nothing: no row of a stream is left out."""
+
     def batches(self, size: int, *, start: int = 0) -> Iterator[Batch]:
         """Yield feeds of ``size`` samples; smaller ones at the end and where shapes change.
 

@@ -75,6 +75,10 @@ class RandomSource:
         """Rows of the given columns that could not be read."""
         return self._source.skipped
 
+    def leave_out(self, rows: Mapping[int, str]) -> None:
+        """Add rows to ``skipped`` that an earlier start could not read."""
+        self._source.leave_out(rows)
+
     def batches(self, size: int, *, start: int = 0) -> Iterator[Batch]:
         """Yield feeds of ``size`` samples, of one each where no input has a sample axis.
 

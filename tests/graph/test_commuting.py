@@ -14,7 +14,7 @@ from onnx_affscore.graph.lean import Lean, plan_lean
 from onnx_affscore.graph.tapping import FEATURES, SQUARE
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
-from onnx_affscore.passes import run_pass
+from onnx_affscore.passes import Passes
 from onnx_affscore.records import Array
 from onnx_affscore.witness import Witness
 from tests.builder import Builder
@@ -62,9 +62,9 @@ def check(g: Builder, x: Array, folder: Path, *, elsewhere: int) -> Lean:
     DATA[path.stem] = x
     m, located, source, resolved, lean = planned(path)
     straight, thin = (
-        run_pass(
-            m, source.batches(3), m.instrumented(located, resolved, way), resolved.layouts, size=3
-        ).store
+        Passes(m, source)
+        .run("x", m.instrumented(located, resolved, way), resolved.layouts, size=3)
+        .store
         for way in (None, lean)
     )
     assert len(lean.ways) == elsewhere
