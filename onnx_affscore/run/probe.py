@@ -69,8 +69,13 @@ def probe(
     outputs = tuple(asked.shapes.values())
     try:
         one = session.run(outputs, small.feeds)
-    except (AllocationError, ProviderError):
+    except ProviderError:
         raise
+    except AllocationError as exc:
+        raise AllocationError(
+            f"{exc}; it was {small.size} sample(s), the fewest that the model takes: give more"
+            " memory, smaller inputs or fewer --threads"
+        ) from exc
     except RunError as exc:
         raise RunError(
             f"{exc}. It was the first sample of the data: where others may run, --on-error skip"
