@@ -1,11 +1,13 @@
 """The Python interface: ``signature`` and ``sites``, thin over :mod:`onnx_affscore.measure`."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from onnx_affscore.asked import Asked, parse_operators
 from onnx_affscore.data.source import Data
+from onnx_affscore.features import SaveFeatures
 from onnx_affscore.graph.annotate import Annotated, annotate, with_nodes_of
 from onnx_affscore.graph.hints import input_hints
 from onnx_affscore.graph.model import load, save
@@ -25,6 +27,7 @@ def signature(
     *,
     progress: Progress | None = None,
     influence: str | Path | None = None,
+    save_features: str | Path | None = None,
     **options: Any,
 ) -> Signature:
     """Return the non-linearity signature of a model on data.
@@ -42,6 +45,9 @@ def signature(
     influence
         A ``.npz`` file to write, with what every sample contributes to every score: two
         signatures on the same data are then compared sample by sample.
+    save_features
+        A ``.npz`` or ``.safetensors`` file to write, with the features before and behind every
+        scored site, see :mod:`onnx_affscore.report.features_file`.
     **options
         The fields of :class:`onnx_affscore.options.Options` (``samples``, ``batch_size``,
         ``seed``, ``device``, ``covariance``, ...), and ``roles`` (comma-separated), ``include``
@@ -77,13 +83,21 @@ def signature(
     options["probes"] = tuple(options.pop("probes", ()))
     options["provider_options"] = _settings(options.pop("provider_options", ()))
     chosen = Options(selection=selection, influence=influence is not None, **options)
+    save: SaveFeatures | None = None
+    if save_features is not None:
+        from onnx_affscore.report import features_file
+
+        features_file.check_features_path(save_features)
+        save = partial(features_file.save_features, save_features)
     if influence is None:
-        return measure(model, data, options=chosen, progress=progress)
+        return measure(model, data, options=chosen, progress=progress, save=save)
     from onnx_affscore.report.influence import check_influence_path, write_influence
 
     check_influence_path(influence)
     kept: dict[str, FloatArray] = {}
-    found = measure(model, data, options=chosen, progress=progress, keep=kept.__setitem__)
+    found = measure(
+        model, data, options=chosen, progress=progress, keep=kept.__setitem__, save=save
+    )
     write_influence(influence, found, {s.name: kept[s.name] for s in found.sites if s.name in kept})
     return found
 

@@ -20,6 +20,7 @@ _EXTRAS = {
     "matplotlib": "plot",
     "pandas": "pandas",
     "distributed": "cluster",
+    "safetensors": "features",
     "Pillow": "images",
     "pyarrow": "parquet",
     "mlflow-skinny": "mlflow",

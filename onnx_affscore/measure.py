@@ -9,7 +9,7 @@ from onnx_affscore.by_class import by_class, check_labels
 from onnx_affscore.chance import seen
 from onnx_affscore.data.source import Data
 from onnx_affscore.engine import open_engine
-from onnx_affscore.errors import NothingToScoreError
+from onnx_affscore.features import Features, SaveFeatures
 from onnx_affscore.gather import Gathered, gather
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
@@ -27,10 +27,12 @@ from onnx_affscore.records import (
     SCHEMA_VERSION,
     ActivationSite,
     Signature,
+    Status,
 )
 from onnx_affscore.resume.folder import open_kept
 from onnx_affscore.run.providers import device_index
 from onnx_affscore.run.session import runtime_versions
+from onnx_affscore.selection import check_selected
 from onnx_affscore.site_scores import Keep, score_sites
 from onnx_affscore.witness import Progress, Witness
 
@@ -44,10 +46,12 @@ def measure(
     options: Options | None = None,
     progress: Progress | None = None,
     keep: Keep | None = None,
+    save: SaveFeatures | None = None,
 ) -> Signature:
     """Score every activation of a model on data and return its signature.
 
-    ``keep`` gets the influence of the samples on every score, where the options ask for it.
+    ``keep`` gets the influence of the samples on every score, where the options ask for it;
+    ``save`` gets the features of all sites that have any.
 
     Raises :class:`NothingToScoreError` where no site is found or selected, and the other errors
     of :mod:`onnx_affscore.errors` where the model, the data or the runtime fail.
@@ -60,15 +64,22 @@ def measure(
             data,
             progress,
             keep=keep,
+            save=save,
             start=start,
         )
 
 
 def _measured(
-    m: Measurement, data: Data, progress: Progress | None, *, keep: Keep | None, start: float
+    m: Measurement,
+    data: Data,
+    progress: Progress | None,
+    *,
+    keep: Keep | None,
+    save: SaveFeatures | None,
+    start: float,
 ) -> Signature:
     located = m.located()
-    _check_selected(located.sites)
+    check_selected(located.sites)
     given = m.source(data)
     with open_kept(m.options.resume, _run(m, given, data)) as m.kept:
         source, probed = m.probe(given, located)
@@ -92,7 +103,7 @@ def _measured(
         engine=m.engine,
     )
     done = time.perf_counter()
-    return Signature(
+    found = Signature(
         schema_version=SCHEMA_VERSION,
         method_version=METHOD_VERSION,
         model=m.model.info,
@@ -126,6 +137,28 @@ def _measured(
         skipped=located.skipped,
         groups=groups,
         warnings=tuple(_warnings(m, source, gathered, witness)),
+    )
+    if save is not None:
+        save(_features(found, resolved.sites, gathered, source=source, witness=witness))
+    return found
+
+
+def _features(
+    found: Signature,
+    sites: Sequence[ActivationSite],
+    gathered: Gathered,
+    *,
+    source: DataSource,
+    witness: Witness,
+) -> Features:
+    by_name = {site.name: site for site in sites}
+    return Features(
+        found,
+        tuple(s.name for s in found.sites if s.status != Status.UNSCORED),
+        read=lambda name: gathered.paired(by_name[name]),
+        samples_of=lambda name: gathered.samples_of(by_name[name]),
+        rows=witness.rows,
+        labels=source.labels,
     )
 
 
@@ -164,17 +197,3 @@ def _skipped(m: Measurement, source: DataSource) -> Iterator[str]:
         if rows:
             row = min(rows)
             yield f"{len(rows)} row(s) could not be {what} and were left out: {row}: {rows[row]}"
-
-
-def _check_selected(sites: Sequence[ActivationSite]) -> None:
-    if not sites:
-        raise NothingToScoreError(
-            "found no activation in the model; wanted at least one:"
-            " 'onnx-affscore sites MODEL' lists what was looked at and why it was skipped"
-        )
-    if all(s.unscored is not None for s in sites):
-        reasons = sorted({str(s.unscored) for s in sites})
-        raise NothingToScoreError(
-            f"none of the {len(sites)} activation(s) is selected ({'; '.join(reasons)});"
-            " choose others with --roles, --include and --exclude ('sites MODEL' lists them)"
-        )

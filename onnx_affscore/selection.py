@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from onnx_affscore.asked import CAVEAT, OPERATORS
-from onnx_affscore.errors import OptionError
+from onnx_affscore.errors import NothingToScoreError, OptionError
 from onnx_affscore.records import ActivationSite, Role
 
-__all__ = ["DEFAULT_ROLES", "Selection", "parse_roles"]
+__all__ = ["DEFAULT_ROLES", "Selection", "check_selected", "parse_roles"]
 
 DEFAULT_ROLES = (Role.HIDDEN, Role.GATE, Role.RECURRENT)
 # Not elementwise: their columns depend on one another, so they are never scored in place of others.
@@ -83,3 +83,18 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
         return None if text is None else re.compile(text)
     except re.error as exc:
         raise OptionError(f"{text!r} is no regular expression: {exc}") from exc
+
+
+def check_selected(sites: Sequence[ActivationSite]) -> None:
+    """Raise :class:`NothingToScoreError` where there is no site, or none is selected."""
+    if not sites:
+        raise NothingToScoreError(
+            "found no activation in the model; wanted at least one:"
+            " 'onnx-affscore sites MODEL' lists what was looked at and why it was skipped"
+        )
+    if all(s.unscored is not None for s in sites):
+        reasons = sorted({str(s.unscored) for s in sites})
+        raise NothingToScoreError(
+            f"none of the {len(sites)} activation(s) is selected ({'; '.join(reasons)});"
+            " choose others with --roles, --include and --exclude ('sites MODEL' lists them)"
+        )

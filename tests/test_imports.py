@@ -35,13 +35,14 @@ _BOTTOM: dict[str, tuple[set[str], set[str]]] = {
     "fields.py": (set(), set()),
     "plain_text.py": (set(), set()),
     "groups.py": ({"fields"}, set()),
-    "records.py": ({"feeds", "fields", "groups"}, {"report"}),
+    "records.py": ({"feeds", "fields", "groups", "features"}, {"report"}),
     "protocols.py": ({"records"}, set()),
     "taps.py": ({"records"}, set()),
     "comparison.py": ({"errors", "records"}, set()),
     "asked.py": ({"errors"}, set()),
     "feeding.py": ({"errors"}, set()),
     "findings.py": ({"records"}, set()),
+    "features.py": ({"records"}, set()),
 }
 # What a command may import before it is used.
 _LIGHT = {
@@ -167,7 +168,7 @@ def test_an_audit_rests_on_statistics_and_records_alone() -> None:
 def test_siblings_import_nothing_above_them() -> None:
     below = {"fields", "records", "errors", "protocols", "taps", "asked", "comparison", "findings"}
     below |= {"plain_text"}
-    below |= {"feeds", "feeding", "groups"}
+    below |= {"feeds", "feeding", "groups", "features"}
     upward = [
         str(i)
         for i in IMPORTS

@@ -58,6 +58,12 @@ _INCOMPLETE = 5
     metavar="FILE.npz",
     help="Write what every sample contributes to every score, for 'compare --influence'.",
 )
+@click.option(
+    "--save-features",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the features of every scored site: .npz or .safetensors.",
+)
 @click.option("--output-dir", type=click.Path(file_okay=False), help="Write everything there.")
 @click.option("--strict", is_flag=True, help="Exit with 5 where a selected site has no score.")
 @click.option("--quiet", is_flag=True, help="No table, no warnings.")

@@ -3,11 +3,13 @@
 import os
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from onnx_affscore.errors import AffscoreError, OptionError
 
-__all__ = ["STDOUT", "write"]
+__all__ = ["STDOUT", "replacing", "write"]
 
 STDOUT = "-"
 
@@ -21,35 +23,47 @@ def write(path: str | os.PathLike[str], content: str | bytes) -> None:
     if os.fspath(path) == STDOUT:
         _to_stdout(content)
         return
-    target = Path(path)
     data = content.encode() if isinstance(content, str) else content
-    try:
-        target = target.resolve()
+    with _told(path):
+        target = Path(path).resolve()
         if target.exists() and not target.is_file() and not target.is_dir():
             target.write_bytes(data)
-        else:
-            _replace(target, data)
+            return
+    with replacing(path) as place:
+        place.write_bytes(data)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a place in the same folder for a file that is then put in place, if all went well."""
+    with _told(path):
+        target = Path(path).resolve()
+        if target.is_dir():  # os.replace says so with another error on each platform
+            raise IsADirectoryError(target)
+        temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+        try:
+            yield temporary
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say in our words why a path cannot be written."""
+    try:
+        yield
+    except AffscoreError:
+        raise
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise OptionError(
-            f"cannot write {path}: the folder {target.parent} does not exist; "
+            f"cannot write {path}: the folder {Path(path).resolve().parent} does not exist; "
             "make it first, or choose another place"
         ) from exc
     except IsADirectoryError as exc:
         raise OptionError(f"cannot write {path}: it is a folder; a file name is wanted") from exc
     except OSError as exc:
         raise AffscoreError(f"cannot write {path}: {exc.strerror or exc}") from exc
-
-
-def _replace(target: Path, data: bytes) -> None:
-    if target.is_dir():  # os.replace says so with another error on each platform
-        raise IsADirectoryError(target)
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _to_stdout(content: str | bytes) -> None:
