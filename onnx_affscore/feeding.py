@@ -1,5 +1,6 @@
 """What the user says of the data besides where they are: labels, and what to do with bad rows."""
 
+import re
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -22,7 +23,9 @@ class Feeding:
     ``label`` names what holds the class of each row (an array of an archive, a column of a table);
     ``stratify`` draws samples so that classes keep their shares. ``on_error`` is one of
     :data:`ON_ERROR`. ``columns`` names the columns of a table that are fed, by names, numbers and
-    ranges of numbers.
+    ranges of numbers. Of files in folders, the first group of the regular expression
+    ``label_pattern``, found in the path, is the class. Of sound, ``sample_rate`` is how many
+    moments a second has, and ``window`` how many a row has.
 
     Of text: ``tokenizer`` is the file or folder of the tokenizer, ``max_length`` the most tokens of
     a sample. ``text_unit`` is one of :data:`TEXT_UNITS`; of JSON lines, ``text_field`` holds the
@@ -33,6 +36,9 @@ class Feeding:
     stratify: bool = False
     on_error: str = "stop"
     columns: str | None = None
+    label_pattern: str | None = None
+    sample_rate: int | None = None
+    window: int | None = None
     tokenizer: str | None = None
     text_unit: str = "line"
     text_field: str = "text"
@@ -48,5 +54,19 @@ class Feeding:
             raise OptionError(
                 f"no text_unit {self.text_unit!r}; wanted one of {', '.join(TEXT_UNITS)}"
             )
-        if self.max_length is not None and self.max_length < 1:
-            raise OptionError(f"max_length is {self.max_length}; wanted at least 1")
+        for name in ("max_length", "sample_rate", "window"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise OptionError(f"{name} is {value}; wanted at least 1")
+        _check_pattern(self.label_pattern)
+
+
+def _check_pattern(pattern: str | None) -> None:
+    try:
+        groups = 1 if pattern is None else re.compile(pattern).groups
+    except re.error as exc:
+        raise OptionError(f"label_pattern {pattern!r} is no regular expression: {exc}") from exc
+    if not groups:
+        raise OptionError(
+            f"label_pattern {pattern!r} has no group; put the class in brackets: ^(\\d+)_"
+        )

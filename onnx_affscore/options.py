@@ -85,6 +85,9 @@ class Options:
     stratify: bool = False
     on_error: str = "stop"
     columns: str | None = None
+    label_pattern: str | None = None
+    sample_rate: int | None = None
+    window: int | None = None
     by: str | None = None
     tokenizer: str | None = None
     text_unit: str = "line"

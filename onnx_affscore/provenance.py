@@ -32,7 +32,7 @@ _KEPT: Final = (
     "samples", "seed", "pool", "feature_axis", "covariance", "metrics", "sparsity", "verify",
     "batches", "details", "custom_operators", "memory_limit", "jobs", "operators", "probes",
     "composition", "composition_from", "label", "stratify", "on_error",
-    "columns", "by",
+    "columns", "label_pattern", "sample_rate", "window", "by",
     "tokenizer", "text_unit", "text_field", "pair_field", "target_field", "max_length",
     "provider", "provider_options",
 )  # fmt: skip

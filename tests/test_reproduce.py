@@ -166,7 +166,7 @@ def test_every_option_is_in_the_record_and_comes_back() -> None:
         sparsity="all", metrics=("cka",), custom_operators=("lib.so",), memory_limit=5, jobs=3,
         batches=9, details=False, operators=("softmax",), probes=("a:b",), composition=True,
         composition_from="t", label="class", stratify=True, on_error="skip",
-        columns="1-3", by="label",
+        columns="1-3", label_pattern="^(a)", sample_rate=9, window=8, by="label",
         tokenizer="t.json", text_unit="paragraph", text_field="en", pair_field="q",
         target_field="de", max_length=17,
         batch_size=11, threads=4, provider="openvino", provider_options=("device_type=GPU",),

@@ -75,7 +75,7 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             "--data",
             multiple=True,
             metavar="[INPUT=]SPEC",
-            help="x.npy, x.npz, x.csv, text as .txt or .jsonl, a test_data_set folder, or random[:normal|uniform]; without it, synthetic input is made.",
+            help="x.npy, x.npz, x.csv, a folder of .wav files, text as .txt or .jsonl, a test_data_set folder, or random[:normal|uniform]; without it, synthetic input is made.",
         ),
         click.option(
             "--label",
@@ -86,6 +86,11 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             "--columns",
             metavar="A,B,C",
             help="Columns of a table to feed: names, numbers from 1 on, ranges 1-4 [default: all numbers but the label].",
+        ),
+        click.option(
+            "--label-pattern",
+            metavar="REGEX",
+            help="Files: its first group, found in the path, is the class, as '^(\\d+)_' [default: the subfolder].",
         ),
         click.option(
             "--stratify", is_flag=True, help="Draw --samples so that classes keep their shares."
@@ -128,6 +133,18 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             "--max-length",
             type=click.IntRange(1),
             help="Text: tokens of a sample at most [default: what the model or its tokenizer takes, or 128].",
+        ),
+        click.option(
+            "--sample-rate",
+            type=click.IntRange(1),
+            metavar="HZ",
+            help="Sound: moments a second that the model takes [default: 16000].",
+        ),
+        click.option(
+            "--window",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Sound: moments of a row, where the model leaves them open.",
         ),
         click.option(
             "--samples",

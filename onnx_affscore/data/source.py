@@ -38,9 +38,12 @@ Data: TypeAlias = (
 _IN_MEMORY = "arrays"
 _STREAM = "feeds"
 # What is said of the data and only some kinds of data have a use for.
-_HEEDED = {"columns": "tables"} | dict.fromkeys(
-    ("tokenizer", "pair_field", "target_field", "max_length"), "text"
-)
+_HEEDED = {
+    "columns": "tables",
+    "label_pattern": "folders of files",
+    "sample_rate": "sound",
+    "window": "sound",
+} | dict.fromkeys(("tokenizer", "pair_field", "target_field", "max_length"), "text")
 
 
 def open_source(

@@ -9,6 +9,7 @@ from onnx_affscore.data.arrow import is_arrow, open_arrow
 from onnx_affscore.data.delimited import DELIMITED, open_delimited
 from onnx_affscore.data.fit import find_input
 from onnx_affscore.data.opening import Made, Opened, Request, SourceKind
+from onnx_affscore.data.sound import is_sound, open_sound
 from onnx_affscore.data.synthetic import DISTRIBUTIONS
 from onnx_affscore.data.test_set import is_test_set, open_test_set
 from onnx_affscore.data.text import open_json_lines, open_text
@@ -79,6 +80,13 @@ SOURCES: tuple[SourceKind, ...] = (
         "ONNX test data: input_0.pb, ... or test_data_set_0/, ...",
         is_test_set,
         open_test_set,
+    ),
+    SourceKind(
+        "sound",
+        "FILE.wav|FOLDER",
+        "sound, resampled and cut or padded to the model's length, or in windows",
+        is_sound,
+        open_sound,
     ),
     SourceKind(
         "text",

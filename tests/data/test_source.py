@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from onnx import numpy_helper
+from scipy.io import wavfile
 
 from onnx_affscore.data import SOURCES, open_source
 from onnx_affscore.data.columns import Column, ColumnSource
@@ -25,6 +26,7 @@ RATE = hint("sr", (), "int64", axis=None)
 
 
 TEXT_KINDS = ("text", "json-lines")
+SHAPES = {"text": (4,), "json-lines": (4,), "sound": (1, 128)}
 
 
 def opened(kind: str, folder: Path, images: Array, *, samples: int | None = None) -> DataSource:
@@ -33,10 +35,11 @@ def opened(kind: str, folder: Path, images: Array, *, samples: int | None = None
     if kind in TEXT_KINDS:
         ids = hint("ids", ("n", 4), "int64")
         return open_source([text], [ids], samples=samples, feeding=said(folder))
-    return open_source([text], [IMAGE], samples=samples)
+    image = hint("image", ("n", *SHAPES.get(kind, (1, 4, 4))))
+    return open_source([text], [image], samples=samples)
 
 
-def example(kind: str, folder: Path, images: Array) -> str:
+def example(kind: str, folder: Path, images: Array) -> str:  # noqa: PLR0911
     """A specification of each kind in the table, for the input ``image`` or for token ids."""
     match kind:
         case "random":
@@ -54,6 +57,10 @@ def example(kind: str, folder: Path, images: Array) -> str:
             column = pa.array(images.reshape(len(images), -1).tolist(), pa.list_(pa.float32(), 16))
             pq.write_table(pa.table({"image": column}), folder / "x.parquet", row_group_size=3)
             return str(folder / "x.parquet")
+        case "sound":
+            for number, sound in enumerate(images.reshape(len(images), -1)):
+                wavfile.write(folder / f"{number}.wav", 16000, sound.repeat(8))
+            return str(folder)
         case "test-set":
             data = numpy_helper.from_array(images, "image").SerializeToString()
             (folder / "input_0.pb").write_bytes(data)
@@ -83,7 +90,7 @@ def test_a_source_is_what_the_protocol_says(kind: str, tmp_path: Path, images: A
 def test_the_batch_size_changes_no_row(kind: str, tmp_path: Path, images: Array) -> None:
     source = opened(kind, tmp_path, images, samples=7)
     whole = read(source, 64)
-    assert whole.shape == ((7, 4) if kind in TEXT_KINDS else (7, 1, 4, 4))
+    assert whole.shape == (7, *SHAPES.get(kind, (1, 4, 4)))
     for size in (1, 3, 7):
         np.testing.assert_array_equal(read(source, size), whole)
 

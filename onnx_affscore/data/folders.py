@@ -1,0 +1,69 @@
+"""Folders of files of one kind: their order, and the classes that their names tell."""
+
+import os
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from onnx_affscore.errors import DataError
+from onnx_affscore.records import Labels
+
+__all__ = ["file_labels", "files_in", "holds"]
+
+
+def files_in(folder: Path, suffixes: Collection[str]) -> list[str]:
+    """The files with one of the suffixes, however deep, by their path from the folder, sorted.
+
+    Hidden files and folders are left out. ``suffixes`` are in lower case.
+    """
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            (Path(place) / name).relative_to(folder).as_posix()
+            for name in names
+            if Path(name).suffix.lower() in suffixes and not name.startswith(".")
+        ]
+    return sorted(found)
+
+
+def holds(folder: Path, suffixes: Collection[str]) -> bool:
+    """Whether a folder has such a file, looking no further than to the first."""
+    return any(
+        Path(name).suffix.lower() in suffixes and not name.startswith(".")
+        for _place, _folders, names in os.walk(folder)
+        for name in names
+    )
+
+
+def file_labels(files: Sequence[str], *, pattern: str | None, where: str) -> Labels | None:
+    """The class of every file by the first group of ``pattern`` in its path, else by its folder.
+
+    None where no pattern is given and not every file lies in a folder of its own class.
+
+    Raises
+    ------
+    DataError
+        The pattern is found in some path of none.
+
+    Examples
+    --------
+    >>> file_labels(["cat/1.png", "dog/1.png"], pattern=None, where="photos").names
+    ('cat', 'dog')
+    >>> file_labels(["0_ann.wav", "7_bob.wav"], pattern=r"^(\\d)_", where="sounds").names
+    ('0', '7')
+    """
+    if pattern is None:
+        if not all("/" in name for name in files):
+            return None
+        return Labels.of([name.partition("/")[0] for name in files])
+    found = [re.search(pattern, name) for name in files]
+    texts = [match[1] for match in found if match is not None and match[1] is not None]
+    if len(texts) < len(files):
+        strange = next(n for n, m in zip(files, found, strict=True) if m is None or m[1] is None)
+        raise DataError(
+            f"--label-pattern {pattern}: not found in '{strange}' of {where}, nor in"
+            f" {len(files) - len(texts) - 1} other(s) of {len(files)} files; give one that suits"
+            " every path"
+        )
+    return Labels.of(texts)
