@@ -1,6 +1,5 @@
 """One model on its way to a signature: the steps that ``score`` and ``instrument`` share."""
 
-import re
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ import onnx
 from onnx_affscore.asked import OPERATORS
 from onnx_affscore.data import open_source
 from onnx_affscore.data.columns import fixed_batch
+from onnx_affscore.data.masks import token_masks
 from onnx_affscore.data.source import Data
 from onnx_affscore.data.synthetic import first_that_runs
 from onnx_affscore.faults import Faults, first_runnable
@@ -28,19 +28,17 @@ from onnx_affscore.graph.resolve import Resolved, resolve
 from onnx_affscore.graph.saturation import with_flat_ends
 from onnx_affscore.graph.tapping import COUNTED, QUANTITIES
 from onnx_affscore.graph.tensors import external_files
+from onnx_affscore.graph.token_weights import dependents
 from onnx_affscore.graph.weights import set_aside
 from onnx_affscore.local import LocalEngine
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import DataSource, Engine, OpenModel, SessionPlan
-from onnx_affscore.records import Batch, TokenMask
+from onnx_affscore.records import Batch
 from onnx_affscore.resume.folder import Kept
 from onnx_affscore.run.batching import automatic_size
 from onnx_affscore.run.probe import Exposures, Probe, probe
 
 __all__ = ["Measurement"]
-
-# Inputs that say which tokens are real: attention_mask, input_mask, encoder_attention_mask.
-_MASK = re.compile(r"(attention|input|padding|token)_?mask", re.IGNORECASE)
 
 
 @final
@@ -158,13 +156,16 @@ class Measurement:
 
     def resolved(self, located: Located, source: DataSource, probed: Probe) -> Resolved:
         """Settle the axes of every tensor to be tapped."""
+        masks = token_masks(source, self.hints)
+        carriers = [mask.carrier for mask in masks if mask.carrier is not None]
         found = resolve(
             located,
             probed.tensors,
             batched=probed.batch_size is None,
             forced_feature_axis=self.options.feature_axis,
             pool=self.options.pool,
-            mask=_token_mask(source),
+            masks=masks,
+            dependents=dependents(self.prepared.proto.graph, carriers),
         )
         return replace(found, layouts=with_flat_ends(found.sites, found.layouts))
 
@@ -201,12 +202,3 @@ def _tensors(located: Located) -> list[str]:
     chosen = [s for s in located.sites if s.unscored is None]
     names = [name for s in chosen for name in (s.input, s.output)]
     return [name for name in names if name not in located.derived]
-
-
-def _token_mask(source: DataSource) -> TokenMask | None:
-    """The attention mask among the inputs, if there is one and it has samples and tokens."""
-    batch = next(iter(source.batches(1)), None)
-    for name, array in ({} if batch is None else batch.feeds).items():
-        if _MASK.search(name) and array.ndim == 2:
-            return TokenMask(name, array.shape[1])
-    return None

@@ -100,8 +100,8 @@ class TensorLayout:
     ``sample_axis`` counts samples, or a multiple of them (windows, heads), batch-major; None
     where one run of the model is one sample. ``feature_axis`` is None where the tensor has no
     features: one column. The first ``stacked`` axes count the iterations of loops that the tensor
-    lies in: they exist only outside the loop. ``mask`` names an input, (samples, tokens), that is 0
-    where a token is padding. ``flat``: elements up to the first number and from the second on lie
+    lies in: they exist only outside the loop. ``mask`` says which positions along axis ``tokens``
+    are padding. ``flat``: elements up to the first number and from the second on lie
     where the activation that put them out is flat; None where there is no such end.
     """
 
@@ -110,16 +110,26 @@ class TensorLayout:
     sample_axis: int | None
     feature_axis: int | None
     stacked: int = 0
-    mask: str | None = None
+    mask: "TokenMask | None" = None
     flat: tuple[float | None, float | None] | None = None
+    tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class TokenMask:
-    """An input, (samples, tokens), that is 0 where a token is padding."""
+    """An input, (samples, past + tokens), that is 0 where a token is padding.
+
+    ``inverted``: it is 0 where a token is real. ``pad``: it is this number where a token is
+    padding, and the input holds ids. ``carrier`` is the input whose tokens they are, None where
+    that is not known: tensors that do not depend on it have other positions.
+    """
 
     name: str
     tokens: int
+    past: int = 0
+    inverted: bool = False
+    pad: int | None = None
+    carrier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,8 @@ class ColumnSource:
         The class of every row.
     skip
         Leave out rows that cannot be read, and keep them in ``skipped``; else they are an error.
+
+    ``pads`` holds, by input, an id that stands for padding and for nothing else.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class ColumnSource:
         self.notes = (*(n for c in columns.values() for n in c.notes), *notes)
         self.count: int = total if rows is None else len(rows)
         self.labels = labels
+        self.pads: Mapping[str, int] = {}
         self.skipped: dict[int, str] = {}
         self._columns = dict(columns)
         self._rows = rows

@@ -32,7 +32,8 @@ class Tokens:
     """The tokens of the input ``name``, ``length`` a row.
 
     ``real`` says which of them are no padding, (rows, length), and ``types`` which text of a pair
-    each is of. ``told`` is False where nothing says so and all are taken as real.
+    each is of. ``told`` is False where nothing says so and all are taken as real. ``pad`` is an id
+    that stands for padding and for nothing else, None where ids do not tell.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Tokens:
     real: Callable[[Rows], Array]
     types: Callable[[Rows], Array] | None = None
     told: bool = True
+    pad: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

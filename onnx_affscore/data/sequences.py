@@ -1,6 +1,6 @@
 """Texts as token ids: one text a row, the shorter ones padded to the longest that is used."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -25,7 +25,8 @@ class Sequences:
     """How the texts of one input become rows: at most ``length`` tokens, ``fixed`` or as needed.
 
     ``target``: it is what a decoder says, begun by ``start`` in place of its last token.
-    ``left``: padding comes first.
+    ``left``: padding comes first. ``masked``: the model has a mask that tells padding; where it has
+    none, an id that no text uses stands for it, which a decoder sees behind its tokens alone.
     """
 
     hint: InputHint
@@ -36,17 +37,20 @@ class Sequences:
     target: bool = False
     start: int | None = None
     left: bool = False
+    masked: bool = True
     encoded: Callable[[int], Encoded] = field(init=False)
 
     def __post_init__(self) -> None:
         """Remember the rows read last: a batch asks for ids, masks and segments in turn."""
         object.__setattr__(self, "encoded", lru_cache(_REMEMBERED)(self._encode))
 
-    @property
-    def pad(self) -> int:
-        """What stands where no token is: any row of the table, where there is a mask."""
-        pad, table = self.tokenizer.pad, self.hint.table
-        return 0 if pad is None or (table is not None and pad >= table) else pad
+    def pad(self, used: Collection[int]) -> int | None:
+        """What stands where no token is: any row of the table, or one that no text uses."""
+        usual, table = self.tokenizer.pad or 0, self.hint.table
+        if self.masked:
+            return usual if table is None or usual < table else 0
+        every = (usual, *range(0 if table is None else table))
+        return next((i for i in every if i not in used and (table is None or i < table)), None)
 
     def _encode(self, row: int) -> Encoded:
         text = self.texts.read(row)
@@ -83,12 +87,25 @@ def settled(every: Sequence[Sequences], rows: Rows | None, *, skip: bool) -> Tab
         seen = _scanned(one, numbers, skip=skip)
         length = one.length if one.fixed else max(seen.longest, 1)
         name = one.hint.spec.name
-        row = _Row(one, length)
+        pad = one.pad(seen.used)
+        row = _Row(one, length, pad or 0)
         columns[name] = ids_column(one.hint, length, one.texts.count, row.ids)
-        tokens.append(Tokens(name, length, one.texts.count, row.every_real, row.every_type))
+        tokens.append(
+            Tokens(
+                name,
+                length,
+                one.texts.count,
+                row.every_real,
+                row.every_type,
+                pad=None if one.masked else pad,
+            )
+        )
         side = "left" if one.left else "right"
         what = f"{seen.count} {one.texts.unit} as {length} tokens of {one.tokenizer.name}"
         notes.append(f"{name}: {what}, shorter ones padded on the {side}")
+        if not one.masked:
+            told = f"told by id {pad}" if pad is not None else "not told, and counts in means"
+            notes.append(f"{name}: the model has no mask for it; padding is {told}")
         if seen.cut:
             notes.append(f"{name}: {seen.cut} of {seen.count} cut off at {one.length} tokens")
     return Table(columns, tuple(notes), tokens=tuple(tokens))
@@ -101,6 +118,7 @@ class _Seen:
     count: int = 0
     longest: int = 0
     cut: int = 0
+    used: set[int] = field(default_factory=set)
 
 
 def _scanned(one: Sequences, rows: Iterable[int], *, skip: bool) -> _Seen:
@@ -116,6 +134,8 @@ def _scanned(one: Sequences, rows: Iterable[int], *, skip: bool) -> _Seen:
         seen.count += 1
         seen.longest = max(seen.longest, len(found.ids))
         seen.cut += found.cut
+        if not one.masked:
+            seen.used |= set(found.ids.tolist())
     return seen
 
 
@@ -161,9 +181,10 @@ class _Row:
 
     one: Sequences
     length: int
+    pad: int
 
     def ids(self, row: int) -> Array:
-        return self._filled(self.one.encoded(row).ids, self.one.pad)
+        return self._filled(self.one.encoded(row).ids, self.pad)
 
     def every_real(self, rows: Rows) -> Array:
         ones = _each(rows, lambda row: self._filled(np.ones_like(self.one.encoded(row).ids), 0))

@@ -176,7 +176,7 @@ class _Parts:
         self.columns = {n: within_table(c, hints[n]) for n, c in self.columns.items()}
         notes = (*self.notes, *drawing)
         if not self.random:
-            return ColumnSource(
+            source = ColumnSource(
                 self.columns,
                 name=name,
                 batched=any(h.sample_axis is not None for h in self.hints if not h.optional),
@@ -185,6 +185,8 @@ class _Parts:
                 labels=self.labels,
                 skip=self.feeding.on_error == "skip",
             )
+            source.pads = {t.name: t.pad for t in self.tokens.values() if t.pad is not None}
+            return source
         return RandomSource(
             hints=self.hints,
             distribution=self.random,

@@ -91,6 +91,7 @@ def _tokens(
                 target=target,
                 start=_start(tokenizer),
                 left=tokenizer.left and not target,
+                masked=masked[side],
             )
         )
     columns = {

@@ -1,7 +1,7 @@
 """From what the graph says and what a probe run showed to the layout of every tensor of a site."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -9,6 +9,7 @@ from onnx_affscore.graph.layout import default_feature_axis, feature_axis, sampl
 from onnx_affscore.graph.locate import Located
 from onnx_affscore.graph.pooling import reference_axes
 from onnx_affscore.graph.search import NORMALISING
+from onnx_affscore.graph.token_weights import masked
 from onnx_affscore.records import ActivationSite, ProbedTensor, Role, TensorLayout, TokenMask
 
 __all__ = ["Resolved", "resolve"]
@@ -29,15 +30,17 @@ def resolve(
     *,
     batched: bool,
     forced_feature_axis: int | None = None,
-    mask: TokenMask | None = None,
+    masks: Sequence[TokenMask] = (),
+    dependents: Mapping[str, frozenset[str]] | None = None,
     pool: str = "mean",
 ) -> Resolved:
     """Settle the axes of every site's tensors.
 
     ``batched`` says that the model was run with two batch sizes: then the axis that grew with the
     batch is the sample axis, whatever the graph says. ``forced_feature_axis`` is the user's
-    choice; ``mask`` restricts means over its tokens to the real ones. A site whose tensors do not
-    count samples becomes unscored, with the reason; so does a probe whose ends give tables of
+    choice; ``masks`` restrict means over their tokens to the real ones, where ``dependents`` says
+    that a tensor depends on these tokens. A site whose tensors do not count samples becomes
+    unscored, with the reason; so does a probe whose ends give tables of
     different shapes under ``pool``. Probes come last: they read a tensor as activations do.
     """
     layouts: dict[str, TensorLayout] = {}
@@ -68,8 +71,9 @@ def resolve(
                 lx = _layout(site, site.input, x, located, batched, forced_feature_axis, like=ly)
                 reason = _mismatch(x, lx, y, ly) or _conflict(site, lx, ly, layouts)
             if reason is None:
-                layouts[site.output] = _masked(ly, y, mask)
-                layouts[site.input] = _masked(lx, x, mask)
+                known = dependents or {}
+                layouts[site.output] = masked(site.output, ly, y, masks, known)
+                layouts[site.input] = masked(site.input, lx, x, masks, known)
             site = replace(  # noqa: PLW2901 - the settled version of the same site
                 site, feature_axis=ly.feature_axis, sample_axis=ly.sample_axis
             )
@@ -100,21 +104,13 @@ def _from_graph(name: str, located: Located, batched: bool) -> ProbedTensor | No
     return ProbedTensor(place.dtype, loops + ones, 1, loops + larger, stacked=place.loops)
 
 
-def _masked(layout: TensorLayout, tensor: ProbedTensor, mask: TokenMask | None) -> TensorLayout:
-    """Give a tensor of samples, tokens and features the mask whose tokens it has."""
-    tokens = (layout.rank, layout.sample_axis, layout.feature_axis) == (3, 0, 2)
-    if mask is None or not tokens or layout.stacked or tensor.shape[1] != mask.tokens:
-        return layout
-    return replace(layout, mask=mask.name)
-
-
 def _conflict(
     site: ActivationSite, lx: TensorLayout, ly: TensorLayout, taken: Mapping[str, TensorLayout]
 ) -> str | None:
     """A tensor is tapped once: two sites cannot read it along different axes."""
     for name, layout in ((site.input, lx), (site.output, ly)):
         before = taken.get(name)
-        if before is not None and replace(before, mask=None) != layout:
+        if before is not None and replace(before, mask=None, tokens=1) != layout:
             return f"{name!r} is already read along feature axis {taken[name].feature_axis}"
     return None
 
@@ -181,7 +177,7 @@ def _of_end(
     A tensor that an activation has too is read as there: it is tapped once.
     """
     if name in taken:
-        return replace(taken[name], mask=None)
+        return replace(taken[name], mask=None, tokens=1)
     own = site if name == site.output else replace(site, feature_axis=None)
     return _layout(own, name, tensor, located, batched, forced)
 

@@ -11,6 +11,7 @@ from onnx_affscore.graph.averaging import channel_mean, has_channels_first
 from onnx_affscore.graph.bundling import Shape
 from onnx_affscore.graph.pooling import Read, raw_reader, reader
 from onnx_affscore.graph.saturation import Ends
+from onnx_affscore.graph.token_weights import real_tokens, without_padding
 from onnx_affscore.graph.writing import NodeWriter
 from onnx_affscore.records import Array, TensorLayout
 from onnx_affscore.taps import Tap
@@ -97,7 +98,7 @@ class TapWriter:
             self._raw(written, x, layout, pool=pool, seed=seed, wide=wide)
             return written
         inner = layout.rank - layout.stacked
-        weights = self._weights(written, layout.mask, wide=wide) if pool == "mean" else None
+        real = self._real(written, layout, pool=pool, wide=wide)
         if self.lean and pool == "mean" and has_channels_first(layout) and not inside:
             rank = layout.rank
             features = channel_mean(self.nodes, written.nodes, x, rank, shape)
@@ -106,10 +107,10 @@ class TapWriter:
                 written.shapes[features] = (*shape[:2], *(1 for _ in shape[2:]))
         else:
             rank = inner - len(axes)
-            features = self._mean(written, x, axes, weights)
+            features = self._mean(written, x, axes, real, wide=wide)
         self._tap(written, FEATURES, features, read, rank=rank, wide=wide)
         if not self.lean:
-            self._of_elements(written, x, layout, pool=pool, weights=weights, wide=wide)
+            self._of_elements(written, x, layout, pool=pool, real=real, wide=wide)
         return written
 
     def _of_elements(
@@ -119,7 +120,7 @@ class TapWriter:
         layout: TensorLayout,
         *,
         pool: str,
-        weights: str | None,
+        real: tuple[str, str] | None,
         wide: bool,
     ) -> None:
         """Add what needs every element: the mean square, and shares that are counted."""
@@ -127,16 +128,16 @@ class TapWriter:
         rank = layout.rank - layout.stacked - len(axes)
         if SQUARE in self.quantities:
             squares = self.nodes.add(written.nodes, "Mul", [x, x])
-            square = self._mean(written, squares, axes, weights)
+            square = self._mean(written, squares, axes, real, wide=wide)
             self._tap(written, SQUARE, square, read, rank=rank, wide=wide)
         counted: dict[str, str] = {}
         if SPARSITY in self.quantities:
             counted[SPARSITY] = self._small(written, x, wide=wide)
         if SATURATED in self.quantities and layout.flat is not None:
             counted[SATURATED] = self._at_ends(written, x, layout.flat, wide=wide)
-        weights = self._weights(written, layout.mask) if counted and pool == "mean" else None
+        narrow = self._real(written, layout, pool=pool) if counted else None
         for quantity, ones in counted.items():
-            share = self._mean(written, ones, axes, weights)
+            share = self._mean(written, ones, axes, narrow)
             self._tap(written, quantity, share, read, rank=rank)
 
     def raw(self, name: str) -> tuple[str, onnx.NodeProto]:
@@ -200,24 +201,32 @@ class TapWriter:
         found = self.nodes.add(written.nodes, op, [x, name])
         return self.nodes.add(written.nodes, "Cast", [found], to=int(onnx.TensorProto.FLOAT))
 
-    def _weights(self, written: Written, mask: str | None, *, wide: bool = False) -> str | None:
-        """A token mask as numbers, (samples, tokens, 1)."""
-        if mask is None:
-            return None
+    def _real(
+        self, written: Written, layout: TensorLayout, *, pool: str, wide: bool = False
+    ) -> tuple[str, str] | None:
+        """What keeps padding out of means, None where there is none."""
         element = onnx.TensorProto.DOUBLE if wide else onnx.TensorProto.FLOAT
-        number = self.nodes.add(written.nodes, "Cast", [mask], to=int(element))
-        shape = self.nodes.constant("mask_shape", np.array([0, 0, 1], np.int64))
-        return self.nodes.add(written.nodes, "Reshape", [number, shape])
+        if pool != "mean":
+            return None
+        return real_tokens(self.nodes, written.nodes, layout, element=int(element))
 
     def _mean(
-        self, written: Written, x: str, axes: Sequence[int], weights: str | None = None
+        self,
+        written: Written,
+        x: str,
+        axes: Sequence[int],
+        real: tuple[str, str] | None = None,
+        *,
+        wide: bool = False,
     ) -> str:
-        """The mean over some axes, over real tokens only where there are weights."""
+        """The mean over some axes, over real tokens only where these are told."""
         nodes = written.nodes
-        if weights is None:
+        if real is None:
             return self.nodes.mean(nodes, x, axes)
-        total = self.nodes.mean(nodes, self.nodes.add(nodes, "Mul", [x, weights]), axes)
-        share = self.nodes.mean(nodes, weights, axes)
+        dtype = np.float64 if wide else np.float32
+        zero = self.nodes.constant(f"zero_{np.dtype(dtype)}", np.zeros((), dtype))
+        total = self.nodes.mean(nodes, without_padding(self.nodes, nodes, x, real, zero), axes)
+        share = self.nodes.mean(nodes, real[1], axes)
         return self.nodes.add(nodes, "Div", [total, share])
 
 

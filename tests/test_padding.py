@@ -1,0 +1,203 @@
+"""Padded batches of text score as the texts do one by one, at every kind of site."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from onnx_affscore.data.source import Data
+from onnx_affscore.gather import gather
+from onnx_affscore.measurement import Measurement
+from onnx_affscore.options import Options
+from onnx_affscore.records import Array, FloatArray
+from onnx_affscore.witness import Witness
+from tests.builder import Builder
+from tests.data.text_files import CLS, ids_of, tokenizer_json
+
+ROWS, WIDTH, HEADS = 12, 8, 2
+TEXTS = ["a b c", "d", "e f", "g h a b", "c c d d e", "f"]
+SAID = ["b", "a b c d", "c", "e e", "h", "g f e d c"]
+# float32, and sums in another order
+RTOL, ATOL = 2e-5, 2e-6
+
+
+class _Model(Builder):
+    """Attention over tokens, and sites whose tokens lie along several axes."""
+
+    def embedded(self, ids: str) -> str:
+        table = np.random.default_rng(len(ids)).normal(size=(ROWS, WIDTH))
+        return self.op("Gather", self.tensor(table), ids)
+
+    def attending(self, x: str, keys: str, bias: str) -> str:
+        turned = self.op("Transpose", keys, perm=[0, 2, 1])
+        scores = self.op("Add", self.op("MatMul", x, turned), bias)
+        return self.op("Add", x, self.op("MatMul", self.op("Softmax", scores, axis=-1), keys))
+
+    def hiding(self, mask: str) -> str:
+        """What is added to scores, (n, 1, tokens): little where the mask is 0."""
+        number = self.op("Cast", self.op("Unsqueeze", mask, self._axes(1)), to=1)
+        return self.op("Mul", self.op("Sub", 1.0, number), -1e4)
+
+    def causal(self, x: str) -> str:
+        """What is added to scores, (tokens, tokens): little behind a token."""
+        length = self.op("Gather", self.op("Shape", x), self.tensor(np.array(1)))
+        steps = self.op("Range", self.tensor(np.array(0)), length, self.tensor(np.array(1)))
+        rows = self.op("Unsqueeze", steps, self._axes(1))
+        return self.op("Where", self.op("LessOrEqual", steps, rows), 0.0, -1e4)
+
+    def sites(self, x: str) -> str:
+        """Activations with tokens along axis 1, 2 behind features, and 2 behind heads."""
+        x = self.op("Relu", self.dense(x, WIDTH, WIDTH))
+        turned = self.op("Tanh", self.op("Transpose", x, perm=[0, 2, 1]))
+        x = self.op("Transpose", turned, perm=[0, 2, 1])
+        shape = self.tensor(np.array([0, 0, HEADS, WIDTH // HEADS]))
+        heads = self.op("Transpose", self.op("Reshape", x, shape), perm=[0, 2, 1, 3])
+        gate = self.op("Transpose", self.op("Sigmoid", heads), perm=[0, 2, 1, 3])
+        gate = self.op("Reshape", gate, self.tensor(np.array([0, 0, WIDTH])))
+        return self.op("Mul", x, gate)
+
+    def _axes(self, *axes: int) -> str:
+        return self.tensor(np.array(axes))
+
+
+def encoder(path: Path) -> Path:
+    g = _Model()
+    ids = g.input(["n", "t"], "input_ids", "int64")
+    mask = g.input(["n", "t"], "attention_mask", "int64")
+    x = g.embedded(ids)
+    g.output(g.dense(g.sites(g.attending(x, x, g.hiding(mask))), WIDTH, 3), ["n", "t", 3])
+    return g.save(path)
+
+
+def translator(path: Path, *, told: bool) -> Path:
+    """An encoder and a causal decoder that attends to it; ``told``: it has a mask of its own."""
+    g = _Model()
+    ids = g.input(["n", "t"], "input_ids", "int64")
+    mask = g.input(["n", "t"], "attention_mask", "int64")
+    said = g.input(["n", "u"], "decoder_input_ids", "int64")
+    x = g.embedded(ids)
+    x = g.sites(g.attending(x, x, g.hiding(mask)))
+    keys = g.op("Softplus", g.dense(x, WIDTH, WIDTH, seed=3))  # of the source, in the decoder
+    y = g.embedded(said)
+    bias = g.causal(said)
+    if told:
+        own = g.input(["n", "u"], "decoder_attention_mask", "int64")
+        bias = g.op("Add", bias, g.hiding(own))
+    y = g.sites(g.attending(g.attending(y, y, bias), keys, g.hiding(mask)))
+    g.output(g.dense(y, WIDTH, 3), ["n", "u", 3])
+    return g.save(path)
+
+
+def features(path: Path, data: Data, *, size: int, options: Options) -> dict[str, FloatArray]:
+    """The rows behind every site, by name."""
+    m = Measurement(path, options)
+    located = m.located()
+    source, probed = m.probe(m.source(data), located)
+    resolved = m.resolved(located, source, probed)
+    witness = Witness(m, source, None)
+    gathered = gather(m, source, located, resolved, size=size, witness=witness)
+    return {
+        site.name: np.hstack([gathered.paired(site).x.features, gathered.paired(site).y.features])
+        for site in resolved.sites
+        if site.unscored is None
+    }
+
+
+def alone(
+    texts: Sequence[str], said: Sequence[str] | None, *, told: bool
+) -> list[dict[str, Array]]:
+    """The feeds of texts one by one, without any padding."""
+    feeds = []
+    for i, text in enumerate(texts):
+        feed = {"input_ids": np.array([ids_of(text)])}
+        feed["attention_mask"] = np.ones_like(feed["input_ids"])
+        if said is not None:
+            feed["decoder_input_ids"] = np.array([[CLS, *ids_of(said[i])[:-1]]])
+            if told:
+                feed["decoder_attention_mask"] = np.ones_like(feed["decoder_input_ids"])
+        feeds.append(feed)
+    return feeds
+
+
+def same(padded: Mapping[str, FloatArray], single: Mapping[str, FloatArray], *, sites: int) -> None:
+    assert len(padded) == len(single) == sites
+    for name, rows in single.items():
+        np.testing.assert_allclose(padded[name], rows, err_msg=name, rtol=RTOL, atol=ATOL)
+
+
+def options(folder: Path, **more: str) -> Options:
+    path = tokenizer_json(folder)
+    return Options(device="cpu", tokenizer=str(path), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("size", [1, 4, 6])
+def test_an_encoder(size: int, side: str, tmp_path: Path) -> None:
+    path = encoder(tmp_path / "m.onnx")
+    (tmp_path / "x.txt").write_text("\n".join(TEXTS))
+    tokenizer_json(tmp_path, tokenizer_config={"padding_side": side})
+    chosen = options(tmp_path)
+    padded = features(path, str(tmp_path / "x.txt"), size=size, options=chosen)
+    single = features(path, alone(TEXTS, None, told=False), size=1, options=Options(device="cpu"))
+    same(padded, single, sites=3)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["decoder mask", "no decoder mask"])
+@pytest.mark.parametrize("said", [SAID, TEXTS], ids=["other lengths", "the same lengths"])
+def test_an_encoder_and_its_decoder(told: bool, said: list[str], tmp_path: Path) -> None:
+    path = translator(tmp_path / "m.onnx", told=told)
+    rows = [f'{{"text": "{a}", "to": "{b}"}}' for a, b in zip(TEXTS, said, strict=True)]
+    (tmp_path / "x.jsonl").write_text("\n".join(rows))
+    chosen = options(tmp_path, target_field="to")
+    padded = features(path, str(tmp_path / "x.jsonl"), size=6, options=chosen)
+    single = features(path, alone(TEXTS, said, told=told), size=1, options=Options(device="cpu"))
+    same(padded, single, sites=7)
+
+
+@pytest.mark.parametrize("name", ["padding_mask", "attention_mask"])
+def test_a_mask_counts_as_its_name_says(name: str, tmp_path: Path) -> None:
+    """One that marks padding is turned round, and columns of a past are passed over."""
+    g = _Model()
+    ids = g.input(["n", "t"], "input_ids", "int64")
+    mask = g.input(["n", "p"], name, "bool")
+    past = g.input(["n", 1, 3, 2], "past_0")
+    y = g.op("Relu", g.embedded(ids))
+    for unused in (g.op("Cast", mask, to=1), past):
+        g.output(unused)
+    g.output(y, ["n", "t", WIDTH])
+    path = g.save(tmp_path / "m.onnx")
+    (tmp_path / "x.txt").write_text("\n".join(TEXTS))
+    padded = features(path, str(tmp_path / "x.txt"), size=6, options=options(tmp_path))
+    table = np.random.default_rng(len("input_ids")).normal(size=(ROWS, WIDTH)).astype(np.float32)
+    (found,) = padded.values()
+    expected = [np.maximum(table[ids_of(text)], 0).mean(axis=0) for text in TEXTS]
+    np.testing.assert_allclose(found[:, WIDTH:], expected, rtol=RTOL, atol=ATOL)
+
+
+def test_values_that_are_no_numbers_at_padding_do_no_harm(tmp_path: Path) -> None:
+    g = _Model()
+    ids = g.input(["n", "t"], "input_ids", "int64")
+    mask = g.input(["n", "t"], "attention_mask", "int64")
+    number = g.op("Cast", g.op("Unsqueeze", mask, g.tensor(np.array([2]))), to=1)
+    x = g.op("Div", g.op("Mul", g.embedded(ids), number), number)  # 0/0 at padding
+    g.output(g.op("Relu", x), ["n", "t", WIDTH])
+    path = g.save(tmp_path / "m.onnx")
+    (tmp_path / "x.txt").write_text("\n".join(TEXTS))
+    (found,) = features(path, str(tmp_path / "x.txt"), size=6, options=options(tmp_path)).values()
+    assert np.isfinite(found).all()
+
+
+def test_padding_would_have_counted(tmp_path: Path) -> None:
+    """The tooth: with a mask of ones throughout, the same batch gives other features."""
+    path = encoder(tmp_path / "m.onnx")
+    ids = np.zeros((len(TEXTS), 7), np.int64)
+    for row, text in zip(ids, TEXTS, strict=True):
+        row[: len(ids_of(text))] = ids_of(text)
+    plain = Options(device="cpu")
+    feed = {"input_ids": ids, "attention_mask": (ids != 0).astype(np.int64)}
+    right = features(path, feed, size=6, options=plain)
+    wrong = features(path, {"input_ids": ids}, size=6, options=plain)
+    single = features(path, alone(TEXTS, None, told=False), size=1, options=plain)
+    same(right, single, sites=3)
+    assert all(np.abs(wrong[name] - single[name]).max() > 0.01 for name in single)
