@@ -31,9 +31,9 @@ class Faults:
     """Takes the batches that fail apart, down to the samples that do.
 
     ``lost`` collects those that are to be left out, by their row of the data, with the reason;
-    without ``skip`` the first one is an error. ``together`` are the rows of batches that failed as
-    a whole, with the reasons. ``tapped`` says which tensor a node of ours is
-    about, None where the node is the model's own.
+    without ``skip`` the first one is an error. ``together`` are the rows of batches that failed
+    although each of their samples runs, with the reasons. ``tapped`` says which tensor a node of
+    ours is about, None where the node is the model's own.
     """
 
     def __init__(
@@ -50,16 +50,22 @@ class Faults:
     @property
     def notices(self) -> tuple[str, ...]:
         """What the user should know of batches that failed although each of their samples runs."""
-        whole = [
-            (rows, reason) for rows, reason in self.together if self._lost.keys().isdisjoint(rows)
-        ]
-        if not whole:
+        if not self.together:
             return ()
-        rows, reason = whole[0]
+        rows, reason = self.together[0]
         return (
-            f"{len(whole)} batch(es) failed as a whole and ran in halves, the first one samples"
-            f" {_named(rows)} ({reason}); a smaller --batch-size starts with them",
+            f"{len(self.together)} batch(es) failed as a whole and ran in halves, and those behind"
+            f" no larger; the first one was samples {_named(rows)} ({reason}); a smaller"
+            " --batch-size starts with them",
         )
+
+    def whole(self, batch: Batch, exc: RunError) -> bool:
+        """Note a batch that failed and whose parts ran; whether each of its samples did."""
+        rows = _rows(batch)
+        if not self._lost.keys().isdisjoint(rows):
+            return False
+        self.together.append((rows, str(exc)))
+        return True
 
     def known(self, batch: Batch) -> list[Batch]:
         """Return the batch without the samples that are known to fail, none where all do."""
@@ -84,7 +90,6 @@ class Faults:
                 " or leave its site out with --exclude"
             ) from exc
         if batch.size > 1:
-            self.together.append((rows, str(exc)))
             return list(parts(batch, -(-batch.size // 2), self._hints))
         if not self._skip:
             raise RunError(

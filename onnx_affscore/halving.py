@@ -22,7 +22,8 @@ class Halving:
     ``size`` starts at what the caller chose and is halved where an allocation fails, down to one
     sample. A model of ``fixed`` batch size cannot be helped so. On a device the session is
     opened once more first: its arena keeps what the batch that failed had taken. ``faults`` takes
-    batches apart that fail for another reason; without it they are errors.
+    batches apart that fail for another reason; without it they are errors. Where one fails as a
+    whole and its parts run, those behind are no larger than these.
     """
 
     def __init__(
@@ -50,10 +51,9 @@ class Halving:
     def notices(self) -> tuple[str, ...]:
         """What the user should know of how the batches ran."""
         apart = () if self._faults is None else self._faults.notices
-        if self.size == self._first_size:
+        if apart or self.size == self._first_size:
             return apart
         return (
-            *apart,
             f"memory ran out with {self._first_size} samples together:"
             f" went on with {self.size}; --batch-size {self.size} starts with them",
         )
@@ -64,6 +64,8 @@ class Halving:
         Raises :class:`AllocationError` where not even one sample fits.
         """
         waiting = deque([batch] if self._faults is None else self._faults.known(batch))
+        failed: tuple[Batch, RunError] | None = None
+        largest = 0
         while waiting:
             part = waiting.popleft()
             if part.size > self.size and not self._fixed:
@@ -77,9 +79,13 @@ class Halving:
             except RunError as exc:
                 if self._faults is None or self._session is None or not of_samples(exc):
                     raise  # of the model, which could not be opened, or of the device
+                failed = failed or (part, exc)
                 waiting.extendleft(reversed(self._faults.apart(part, exc)))
             else:
+                largest = max(largest, part.size)
                 yield part, made
+        if self._faults is not None and failed is not None and self._faults.whole(*failed):
+            self.size = self.size if self._fixed else min(self.size, largest)
 
     def _give_way(self, size: int, exc: AllocationError) -> None:
         """Halve the size for the batch that failed, or say why that does not help."""

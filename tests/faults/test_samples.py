@@ -178,16 +178,37 @@ def test_every_other_sample_is_run_once_and_in_order(size: int, bad: set[int]) -
 
 
 def test_a_batch_that_fails_as_a_whole_alone_is_run_in_halves_with_a_notice() -> None:
-    halved, faults = halving({}, skip=False)
+    halved, _ = halving({}, skip=False)
 
     def attempt(part: Batch) -> int:
         if part.size > 4:
             raise RunError("a buffer is for four")
         return part.size
 
-    assert sum(made for _, made in halved.run(batch(16), attempt)) == 16
-    (notice,) = faults.notices
+    for _ in range(2):
+        assert sum(made for _, made in halved.run(batch(16), attempt)) == 16
+    assert halved.size == 4  # the second batch did not fail again
+    (notice,) = halved.notices
+    assert "1 batch(es) failed as a whole" in notice
     assert "samples 0 to 15 (a buffer is for four); a smaller --batch-size" in notice
+
+
+def test_a_network_that_takes_few_samples_together_is_run_with_few(tmp_path: Path) -> None:
+    def counted(g: Builder, y: str) -> str:
+        """Look the number of samples up in a table that ends at five."""
+        first = (g.const(np.array([i])) for i in (0, 1))
+        count = g.op("Slice", g.op("Shape", y), *first)
+        place = g.op("Sub", count, g.const(np.array([1])))
+        return g.op("Add", y, g.op("Gather", g.tensor(np.zeros(5)), place))
+
+    path = two_sites(counted).save(tmp_path / "model.onnx")
+    found, small = signature(path, DATA), signature(path, DATA, batch_size=4)
+    assert found.run["batch_size"] == 4
+    assert found.run["outputs_verified"]
+    np.testing.assert_allclose(found.values, small.values, rtol=1e-6)
+    assert sum("failed as a whole" in w for w in found.warnings) == 1
+    assert not found.data["skipped"]["count"]
+    assert not small.warnings
 
 
 def test_a_model_that_cannot_be_opened_is_not_tried_on_smaller_batches() -> None:

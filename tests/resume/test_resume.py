@@ -204,7 +204,7 @@ def test_samples_on_which_the_model_failed_stay_out(
 def test_classes_know_their_rows(
     model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = {"x": X, "y": np.arange(100) % 2}
+    data: dict[str, Any] = {"x": X, "y": np.arange(100) % 2}
     options: dict[str, Any] = {"batch_size": SIZE, "label": "y", "by": "label", "metrics": ()}
     plain = signature(model, data, **options)
     broken_off(model, data, monkeypatch, resume=folder, **options)
