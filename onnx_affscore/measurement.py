@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import final
+from typing import Final, final
 
 import onnx
 
@@ -40,6 +40,11 @@ from onnx_affscore.run.probe import Exposures, Probe, probe
 
 __all__ = ["Measurement"]
 
+_DROPS: Final = (
+    "fed one sample alone the model fails, or drops an axis (a Squeeze without axes?): it is run on"
+    " {} at least, the last one repeated where there is one left"
+)
+
 
 @final
 class Measurement:
@@ -47,6 +52,7 @@ class Measurement:
 
     Without ``engine`` that is this machine.
 
+    ``least`` is the fewest samples that the model is given, as the probe found.
     ``draws`` are its nodes that draw random numbers.
     ``lost`` are rows of the data that could not be run and were left out, with the reasons.
     ``prepared`` is the model that is tapped: once its sites are located, the loaded one with
@@ -75,6 +81,7 @@ class Measurement:
         self.hints = input_hints(self.model.proto)
         self.warnings = list(self.engine.notices)
         self.lost: dict[int, str] = {}
+        self.least = 1
         self.draws = draws(self.model.proto)
 
     @property
@@ -147,12 +154,16 @@ class Measurement:
             return session.run(outputs, batch.feeds)
 
         source = first_that_runs(source, run)
-        return source, probe(
+        probed = probe(
             session,
             Exposures(exposed.shapes, exposed.dtypes, exposed.stacked),
             lambda n: self.first_batch(source, n, run),
             fixed=self.fixed_batch,
         )
+        self.least = probed.least
+        if probed.least > 1:
+            self.warnings.append(_DROPS.format(probed.least))
+        return source, probed
 
     def resolved(self, located: Located, source: DataSource, probed: Probe) -> Resolved:
         """Settle the axes of every tensor to be tapped."""

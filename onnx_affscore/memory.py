@@ -78,7 +78,7 @@ def footprints(m: Measurement, source: DataSource, tapped: Instrumented) -> dict
     def run(batch: Batch) -> dict[str, Array]:
         return session.run(tapped.fetches, batch.feeds)
 
-    batch = m.first_batch(source, m.fixed_batch or 1, run)
+    batch = m.first_batch(source, m.fixed_batch or m.least, run)
     if batch is None:  # fewer samples than the model takes: they fit if it does
         return {}
     fetched = run(batch)

@@ -86,7 +86,7 @@ class Passes:
             return given if most is None else _first_samples(given, most - before, m)
 
         def attempt(batch: Batch) -> tuple[Batch, dict[str, Array]]:
-            feed = padded(batch, size, m.hints) if fixed else batch
+            feed = padded(batch, size if fixed else m.least, m.hints)
             if witness is not None:
                 witness.before(feed)
             own = () if witness is None else witness.wanted

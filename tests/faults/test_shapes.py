@@ -105,6 +105,37 @@ def test_a_batch_that_gives_a_tensor_no_row_is_passed_over(tmp_path: Path) -> No
     assert (found["some"].samples, found["all"].samples) == (84, 100)
 
 
+def squeezing(*, conv: bool) -> Builder:
+    """`two_sites` behind a Squeeze without axes, which one sample alone makes a vector."""
+    g = Builder()
+    x = g.op("Squeeze", g.input(["n", 1, 6]))
+    if conv:  # which wants the sample axis
+        kernel = g.tensor(np.ones((1, 1, 1)))
+        wide = g.op("Unsqueeze", x, g.const(np.array([1])))
+        x = g.op("Squeeze", g.op("Conv", wide, kernel), g.const(np.array([1])))
+    y = g.op("Relu", g.dense(x, 6, 5, seed=1), node_name="/first/Relu")
+    z = g.op("Tanh", g.dense(y, 5, 4, seed=2), node_name="/second/Tanh")
+    g.output(g.dense(z, 4, 3, seed=3), None)
+    return g
+
+
+@pytest.mark.parametrize("conv", [False, True])
+@pytest.mark.parametrize("options", [{}, {"batch_size": 16}, {"batch_size": 1}], ids=str)
+def test_a_squeeze_without_axes_never_sees_one_sample_alone(
+    conv: bool, options: dict[str, Any], tmp_path: Path
+) -> None:
+    rows = ROWS[:97]  # the last batch of 16 is of one
+    path = squeezing(conv=conv).save(tmp_path / "squeezing.onnx")
+    found = signature(path, rows[:, None, :], **options)
+    plain = signature(two_sites().save(tmp_path / "model.onnx"), rows, **options)
+    np.testing.assert_allclose(found.values, plain.values, atol=ROUNDING)
+    assert len(found.values) == 2
+    assert found.run["outputs_verified"]
+    assert [s.samples for s in found.sites] == [97, 97]
+    (warning,) = [w for w in found.warnings if "fed one sample alone" in w]
+    assert "it is run on 2 at least" in warning
+
+
 def test_a_single_number_for_the_whole_batch_has_no_samples(tmp_path: Path) -> None:
     g = two_sites()
     gate = g.op("Relu", g.op("ReduceMean", "x", keepdims=0), node_name="/gate/Relu")

@@ -65,6 +65,32 @@ def test_a_batch_size_baked_into_the_graph_is_found() -> None:
     assert found.tensors["t"].larger is None
 
 
+def squeezed(size: int) -> list[int]:
+    return [7] if size == 1 else [size, 7]
+
+
+def test_a_tensor_that_drops_its_sample_axis_is_probed_with_two_and_four() -> None:
+    runner = FakeRunner(squeezed)
+    found = probe(runner, ASKED, batches(), fixed=None)
+    assert (runner.sizes, found.least, found.batch_size) == ([1, 2, 4], 2, None)
+    tensor = found.tensors["t"]
+    assert (tensor.shape, tensor.larger, tensor.samples) == ((2, 7), (4, 7), 2)
+    few = probe(FakeRunner(squeezed), ASKED, batches(3), fixed=None)  # nothing to compare with
+    assert (few.least, few.tensors["t"].shape) == (1, (7,))
+
+
+def test_a_model_that_fails_on_one_sample_alone_is_probed_with_two_and_four() -> None:
+    def several(size: int) -> list[int]:
+        if size == 1:
+            raise RunError("a Conv wants four axes")
+        return [size, 7]
+
+    assert probe(FakeRunner(several), ASKED, batches(), fixed=None).least == 2
+    with pytest.raises(RunError, match="a Conv wants four axes") as caught:
+        probe(FakeRunner(several), ASKED, batches(3), fixed=None)
+    assert caught.value.__cause__ is not None
+
+
 def test_a_single_sample_is_run_alone() -> None:
     runner = FakeRunner(lambda n: [n, 7])
     assert probe(runner, ASKED, batches(1), fixed=None).batch_size == 1
