@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from onnx_affscore.errors import RunError
-from onnx_affscore.graph.randomness import Draw
+from onnx_affscore.graph.locate import Located
+from onnx_affscore.graph.randomness import Draw, behind_draws
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import Batch
@@ -16,13 +17,22 @@ _SAMPLES: Final = 8  # so that one draw by chance equal to another does not hide
 _SHOWN: Final = 3
 
 
-def seen(m: Measurement, source: DataSource) -> str | None:
+def seen(m: Measurement, source: DataSource, located: Located) -> str | None:
     """Return the warning that a model calls for, None where it has no random operator.
 
-    Such a model is run twice on a few samples, in one session.
+    Such a model is run twice on a few samples, in one session, unless no site that is scored lies
+    behind its draws.
     """
     if not m.draws:
         return None
+    drawn = behind_draws(m.prepared.proto)
+    scored = [s for s in located.sites if s.unscored is None]
+    inner = any(name in located.places for s in scored for name in (s.input, s.output))
+    if not inner and not any(s.output in drawn for s in scored):
+        return (
+            f"{_found(m.draws)}, and no activation that is scored lies behind them: the scores do"
+            " not depend on them"
+        )
     names = tuple(o.name for o in m.model.proto.graph.output)
     session = m.session(m.model.proto)
 
@@ -41,9 +51,7 @@ def seen(m: Measurement, source: DataSource) -> str | None:
 
 def chance(draws: Sequence[Draw], same: bool | None) -> str:
     """Say which nodes draw, whether two runs were the same (None: not tried), and what to do."""
-    named = ", ".join(map(str, draws[:_SHOWN]))
-    more = f" and {len(draws) - _SHOWN} more" if len(draws) > _SHOWN else ""
-    found = f"{len(draws)} node(s) may draw random numbers ({named}{more})"
+    found = _found(draws)
     if same:
         return (
             f"{found}, but two runs on the same data were the same: ONNX Runtime left them out, or"
@@ -57,3 +65,9 @@ def chance(draws: Sequence[Draw], same: bool | None) -> str:
         else "scores behind them differ from run to run, and part of their non-linearity is noise"
     )
     return f"{found}{tried}: {means}; export the model in evaluation mode to be rid of them"
+
+
+def _found(draws: Sequence[Draw]) -> str:
+    named = ", ".join(map(str, draws[:_SHOWN]))
+    more = f" and {len(draws) - _SHOWN} more" if len(draws) > _SHOWN else ""
+    return f"{len(draws)} node(s) may draw random numbers ({named}{more})"

@@ -84,7 +84,7 @@ def _measured(
     with open_kept(m.options.resume, _run(m, given, data)) as m.kept:
         source, probed = m.probe(given, located)
         check_labels(source, m.options)
-        drawn = seen(m, source)
+        drawn = seen(m, source, located)
         m.warnings += [drawn] if drawn else []
         resolved = m.resolved(located, source, probed)
         size = m.batch_size(probed)

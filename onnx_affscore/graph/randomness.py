@@ -7,9 +7,9 @@ from typing import Final, final
 import onnx
 from onnx import numpy_helper
 
-from onnx_affscore.graph.view import graphs, kind, subgraphs
+from onnx_affscore.graph.view import graphs, kind, reads, subgraphs
 
-__all__ = ["RANDOM", "Draw", "draws"]
+__all__ = ["RANDOM", "Draw", "behind_draws", "draws"]
 
 _ALWAYS: Final = None
 
@@ -56,6 +56,28 @@ def draws(proto: onnx.ModelProto) -> tuple[Draw, ...]:
         for node in nodes
         if kind(node) in RANDOM and _drawing(node, fixed)
     )
+
+
+def behind_draws(proto: onnx.ModelProto) -> frozenset[str]:
+    """Return the tensors of the main graph that depend on random numbers.
+
+    A control-flow node that holds a random operator draws with all its outputs.
+    """
+    fixed = _constants(proto, [n for graph in graphs(proto.graph) for n in graph.node])
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    pending: list[str] = []
+    for node in proto.graph.node:
+        for name in reads(node):
+            readers.setdefault(name, []).append(node)
+        if any(kind(n) in RANDOM and _drawing(n, fixed) for n in _within([node])):
+            pending += node.output
+    drawn: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name and name not in drawn:
+            drawn.add(name)
+            pending += [output for node in readers.get(name, ()) for output in node.output]
+    return frozenset(drawn)
 
 
 def _within(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:

@@ -10,8 +10,9 @@ from onnx import TensorProto, helper
 
 from onnx_affscore import signature
 from onnx_affscore.chance import chance
-from onnx_affscore.graph.randomness import RANDOM, Draw, draws
-from tests.builder import Builder
+from onnx_affscore.graph.prepare import find_activations
+from onnx_affscore.graph.randomness import RANDOM, Draw, behind_draws, draws
+from tests.builder import Builder, reloaded
 from tests.faults.graphs import FEW, two_sites
 
 Between = Callable[[Builder, str], str]
@@ -113,6 +114,28 @@ def test_what_the_runtime_leaves_out_is_said_to_make_no_difference(tmp_path: Pat
     (warning,) = [w for w in found.warnings if "random numbers" in w]
     assert "Dropout 'noise'" in warning
     assert "two runs on the same data were the same" in warning
+
+
+def test_draws_behind_every_activation_are_said_not_to_matter(tmp_path: Path) -> None:
+    """A policy that samples its action at the end, as reinforcement learning exports it."""
+    g = two_sites()
+    logits = g.outputs.pop().name
+    g.output(g.op("Add", logits, g.op("RandomNormalLike", logits, node_name="noise")), ["n", 3])
+    path = g.save(tmp_path / "model.onnx")
+    first, second = (signature(path, FEW, metrics=()) for _ in range(2))
+    (warning,) = [w for w in first.warnings if "random numbers" in w]
+    assert "no activation that is scored lies behind them" in warning
+    assert list(first.values) == list(second.values)
+
+
+@pytest.mark.parametrize("between", [normal, branch, function])
+def test_what_lies_behind_a_draw_is_followed(between: Between, tmp_path: Path) -> None:
+    model = reloaded(two_sites(between), tmp_path)
+    found = find_activations(model)
+    drawn = behind_draws(found.model.proto)
+    first, second = found.located.sites
+    assert not drawn & {first.input, first.output}
+    assert {second.input, second.output} <= drawn
 
 
 def test_a_model_that_draws_nothing_is_not_warned_of(tmp_path: Path) -> None:
