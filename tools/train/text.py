@@ -95,6 +95,11 @@ def _tokenizer(sentences: Sequence[str]) -> Tokenizer:
     return tokenizer
 
 
+def _vocabulary(file: Path) -> dict[str, int]:
+    """Return the ids of a tokenizer file by their pieces."""
+    return dict(Tokenizer.from_file(str(file)).get_vocab())
+
+
 def main() -> None:
     """Write text.txt and tokenizer.json, and note them in the manifest."""
     corpus = read_corpus(text_argument())
@@ -102,7 +107,10 @@ def main() -> None:
     text, tokens = TEXT / "text.txt", TEXT / "tokenizer.json"
     text.write_text("\n".join(corpus.held_out) + "\n", "utf-8", newline="\n")
     tokenizer = _tokenizer(corpus.train)
-    tokens.write_text(tokenizer.to_str(pretty=True) + "\n", "utf-8", newline="\n")
+    # The trainer numbers single letters in another order each time. A file that holds the same
+    # pieces is kept, so that the models which were trained on its numbers still fit it.
+    if not tokens.exists() or set(_vocabulary(tokens)) != set(tokenizer.get_vocab()):
+        tokens.write_text(tokenizer.to_str(pretty=True) + "\n", "utf-8", newline="\n")
     record_table("data", Data(file=text.name, licence=LICENCE, origin=ORIGIN), folder=TEXT)
     record_table(
         "tokenizer",

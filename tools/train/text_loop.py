@@ -52,8 +52,8 @@ def padded(sentences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
 
 
 def masked(ids: Tensor, mask: Tensor, dice: torch.Generator) -> Batch:
-    """Hide a fifth of the words, to be predicted."""
-    hidden = (torch.rand(ids.shape, generator=dice) < 0.2) & (ids >= SPECIAL)
+    """Hide three of ten words, to be predicted."""
+    hidden = (torch.rand(ids.shape, generator=dice) < 0.3) & (ids >= SPECIAL)
     return Batch(ids.where(~hidden, MASK), mask, ids.where(hidden, IGNORED))
 
 
@@ -85,7 +85,7 @@ def train_text(
 ) -> None:
     """Train a trunk and a head in place on sentences of ids; ``feed`` makes the trunk's inputs.
 
-    The head sees the tokens (k, d) that are asked for alone: of masked words that is a fifth.
+    The head sees the tokens (k, d) that are asked for alone: of hidden words that is a part.
     """
     trunk, head = parts
     dice = torch.Generator().manual_seed(seed)
