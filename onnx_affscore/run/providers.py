@@ -38,6 +38,11 @@ _SHAPE_OPERATORS = frozenset({
     "MemcpyToHost", "MemcpyFromHost",
 })  # fmt: skip
 
+# Those of them that compute features as well.
+_ARITHMETIC = frozenset(
+    {"Add", "Sub", "Mul", "Div", "Where", "Min", "Max", "ReduceMax", "ReduceMin"}
+)
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -240,16 +245,22 @@ def check_assignment(
         return (f"{device.wanted} could not be started: running on {obtained[0]}",)
     if device.wanted == CPU:
         return ()
-    elsewhere = [
-        (provider, op, node)
-        for provider, op, node in assignment
-        if provider != device.wanted and op not in _SHAPE_OPERATORS
-    ]
+    others = [(op, node) for provider, op, node in assignment if provider != device.wanted]
+    elsewhere = [(op, node) for op, node in others if op not in _SHAPE_OPERATORS]
     if not elsewhere:
-        return ()
-    shown = ", ".join(f"{op} {node!r}" for _, op, node in elsewhere[:3])
-    sentence = f"{len(elsewhere)} node(s) have no {device.wanted} kernel: {shown}"
+        left = [(op, node) for op, node in others if op in _ARITHMETIC]
+        if device.row is None or not left:
+            return ()
+        return (
+            f"{len(left)} node(s) run on the CPU, which is right only where they compute shapes:"
+            f" {_some(left)}",
+        )
+    sentence = f"{len(elsewhere)} node(s) have no {device.wanted} kernel: {_some(elsewhere)}"
     if device.strict:
         without = "use --device auto or cpu" if device.row is None else "run without --provider"
         raise ProviderError(f"{device.asked}: {sentence}; {without}")
     return (f"{sentence}; they run on the CPU",)
+
+
+def _some(nodes: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{op} {node!r}" for op, node in nodes[:3])

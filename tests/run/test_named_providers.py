@@ -88,6 +88,10 @@ def test_nodes_that_it_does_not_take_are_an_error_that_lists_some() -> None:
     device = parse_provider("openvino", EVERY)
     took = [(OPENVINO, "Conv", "c"), (CPU, "Gather", "shape_of_batch")]
     assert check_assignment(device, (OPENVINO, CPU), took) == ()
+    sums = [(CPU, "Add", "a"), (CPU, "Mul", "m")]
+    (notice,) = check_assignment(device, (OPENVINO, CPU), [*took, *sums])
+    assert notice.startswith("2 node(s) run on the CPU, which is right only where they compute")
+    assert "Add 'a', Mul 'm'" in notice
     left = [(CPU, "Hardmax", f"h{i}") for i in range(5)]
     said = r"--provider openvino: 5 node\(s\) have no OpenVINO.* kernel: Hardmax 'h0'.*'h2'; run"
     with pytest.raises(ProviderError, match=said):
