@@ -75,7 +75,7 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             "--data",
             multiple=True,
             metavar="[INPUT=]SPEC",
-            help="x.npy, x.npz, x.csv, a folder of .wav files, text as .txt or .jsonl, a test_data_set folder, or random[:normal|uniform]; without it, synthetic input is made.",
+            help="x.npy, x.npz, x.csv, a folder of .wav files, text as .txt or .jsonl, file.py:function, - for standard input, a test_data_set folder, or random[:normal|uniform]; without it, synthetic input is made.",
         ),
         click.option(
             "--label",

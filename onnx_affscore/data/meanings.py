@@ -85,12 +85,11 @@ MEANINGS: tuple[Meaning, ...] = (
 def meaning_of(hint: InputHint) -> str | None:
     """The name of the first row of MEANINGS that suits the input, None where none does.
 
-        Examples
-        --------
-        >>> from onnx_affscore.errors import DataError
-    from onnx_affscore.records import TensorSpec
-        >>> meaning_of(InputHint(TensorSpec("bert/tokenTypeIds:0", "int64", ("n", "t"))))
-        'segments'
+    Examples
+    --------
+    >>> from onnx_affscore.records import TensorSpec
+    >>> meaning_of(InputHint(TensorSpec("bert/tokenTypeIds:0", "int64", ("n", "t"))))
+    'segments'
     """
     kind = kind_of(element_type(hint.spec))
     words = _words(hint.spec.name)

@@ -64,9 +64,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Feeds:
-    """A stream of feeds of any size for all inputs; iterable again and again."""
+    """A stream of feeds of any size for all inputs; iterable again and again.
+
+    ``labels`` are those of all rows in the order of the feeds.
+    """
 
     feeds: Iterable[Mapping[str, Array]]
+    labels: Labels | None = None
 
 
 @dataclass(frozen=True, slots=True)

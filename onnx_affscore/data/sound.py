@@ -231,7 +231,8 @@ def _notes(
     windows = len(rows) > len(files)
     cut = sum(row.whole > length for row in rows) if not windows else 0
     padded = sum(0 < row.whole < length for row in rows)
-    what = f"{len(rows)} windows of {len(files)} sounds" if windows else f"{len(files)} sounds"
+    what = f"{len(files)} {'file' if len(files) == 1 else 'files'}"
+    what = f"{len(rows)} windows of {what}" if windows else what
     notes = [f"{what}, {rate} moments a second, {source}"]
     return [
         *notes,

@@ -15,6 +15,7 @@ from onnx_affscore.data.drawing import Rows, kept_rows
 from onnx_affscore.data.fit import check_complete, find_input, fit_array
 from onnx_affscore.data.opening import Feeds, Made, Request, Table, Tokens
 from onnx_affscore.data.spec import open_spec, split_name
+from onnx_affscore.data.stdin import STDIN
 from onnx_affscore.data.stream import FeedSource
 from onnx_affscore.data.synthetic import DEFAULT_SAMPLES, RandomSource
 from onnx_affscore.data.vocabulary import within_table
@@ -212,12 +213,16 @@ class _Parts:
             hints=self.hints, samples=self.samples or DEFAULT_SAMPLES, seed=self.seed, name=name
         )
 
-    def stream(self, feeds: Iterable[Any], *, name: str) -> DataSource:
+    def stream(
+        self, feeds: Iterable[Any], *, name: str, labels: Labels | None = None
+    ) -> DataSource:
         """A stream of feeds for all inputs."""
+        if self.feeding.stratify:
+            raise DataError(f"--stratify: {name} is read in its order, and no samples are drawn")
         samples = self.samples
         if samples is not None:
             samples = whole_feeds(samples, batch=self.batch)
-        return FeedSource(feeds, self.hints, name=name, samples=samples)
+        return FeedSource(feeds, self.hints, name=name, samples=samples, labels=labels)
 
     def _known(self) -> Mapping[str, int]:
         """The sizes of symbols that the columns settle."""
@@ -252,6 +257,8 @@ def _from_specs(texts: Sequence[str], parts: _Parts) -> DataSource:
     """Open the named specifications first, so that the others serve the remaining inputs."""
     split = [split_name(text, parts.hints) for text in texts]
     name = ", ".join(texts)
+    if [text for _hint, text in split].count(STDIN) > 1:
+        raise DataError(f"--data {name}: standard input can be read once; send one .npz file")
     named = Counter(hint.spec.name for hint, _text in split if hint is not None)
     twice = [n for n, times in named.items() if times > 1]
     if twice:
@@ -270,10 +277,10 @@ def _from_specs(texts: Sequence[str], parts: _Parts) -> DataSource:
             )
             parts.random |= {h.spec.name: opened.distribution for h in wanted}
         elif isinstance(opened, Feeds) and len(texts) == 1 and hint is None:
-            return parts.stream(opened.feeds, name=name)
+            return parts.stream(opened.feeds, name=name, labels=opened.labels)
         else:
             raise DataError(
-                f"--data {text}: found a folder of test data, which feeds all inputs at once; "
-                f"give it alone, without an input's name"
+                f"--data {text}: it feeds all inputs at once; give it alone, without the name"
+                " of an input"
             )
     return parts.table(name)

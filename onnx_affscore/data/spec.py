@@ -8,8 +8,10 @@ from onnx_affscore.data.arrays import open_npy, open_npz
 from onnx_affscore.data.arrow import is_arrow, open_arrow
 from onnx_affscore.data.delimited import DELIMITED, open_delimited
 from onnx_affscore.data.fit import find_input
+from onnx_affscore.data.functions import is_function, open_function
 from onnx_affscore.data.opening import Made, Opened, Request, SourceKind
 from onnx_affscore.data.sound import is_sound, open_sound
+from onnx_affscore.data.stdin import STDIN, open_stdin
 from onnx_affscore.data.synthetic import DISTRIBUTIONS
 from onnx_affscore.data.test_set import is_test_set, open_test_set
 from onnx_affscore.data.text import open_json_lines, open_text
@@ -59,6 +61,20 @@ SOURCES: tuple[SourceKind, ...] = (
         "NumPy arrays by input name",
         lambda text: _suffix(".npz").fullmatch(text) is not None,
         open_npz,
+    ),
+    SourceKind(
+        "stdin",
+        "-",
+        "a .npy or .npz file on standard input",
+        lambda text: text == STDIN,
+        open_stdin,
+    ),
+    SourceKind(
+        "function",
+        "FILE.py:FUNCTION",
+        "feeds of any size; it runs the file's code",
+        is_function,
+        open_function,
     ),
     SourceKind(
         "table",

@@ -59,7 +59,6 @@ class FeedSource:
 
     synthetic = False
     count: int | None = None
-    labels: Labels | None = None
 
     def __init__(
         self,
@@ -68,8 +67,10 @@ class FeedSource:
         *,
         name: str,
         samples: int | None = None,
+        labels: Labels | None = None,
     ) -> None:
         self.name = name
+        self.labels = labels
         self._feeds = Replayed(feeds) if isinstance(feeds, Iterator) else feeds
         self._hints = tuple(hints)
         self._axes = {h.spec.name: h.sample_axis for h in hints}

@@ -132,7 +132,7 @@ def test_a_streaming_model_gets_windows_each_with_a_state_of_zeros(tmp_path: Pat
     assert batch.feeds["sr"].tolist() == RATE
     assert source.labels is not None
     assert source.labels.codes.tolist() == [0, 0, 0, 1]
-    assert "4 windows of 2 sounds" in source.notes[-4]
+    assert "4 windows of 2 files" in source.notes[-4]
 
 
 def test_windows_are_as_long_as_such_models_take(tmp_path: Path) -> None:

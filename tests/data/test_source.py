@@ -1,5 +1,6 @@
 """What the user gives becomes a source; every kind of the table keeps the same promises."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def opened(kind: str, folder: Path, images: Array, *, samples: int | None = None
     return open_source([text], [image], samples=samples)
 
 
-def example(kind: str, folder: Path, images: Array) -> str:  # noqa: PLR0911
+def example(kind: str, folder: Path, images: Array) -> str:  # noqa: PLR0911, PLR0912
     """A specification of each kind in the table, for the input ``image`` or for token ids."""
     match kind:
         case "random":
@@ -61,6 +62,22 @@ def example(kind: str, folder: Path, images: Array) -> str:  # noqa: PLR0911
             for number, sound in enumerate(images.reshape(len(images), -1)):
                 wavfile.write(folder / f"{number}.wav", 16000, sound.repeat(8))
             return str(folder)
+        case "stdin":
+            content = io.BytesIO()
+            np.save(content, images)
+            content.seek(0)
+            pytest.MonkeyPatch().setattr("sys.stdin", io.TextIOWrapper(content))
+            return "-"
+        case "function":
+            np.save(folder / "f.npy", images)
+            (folder / "f.py").write_text(
+                "from pathlib import Path\nimport numpy as np\n"
+                "def parts():\n"
+                "    x = np.load(Path(__file__).with_suffix('.npy'))\n"
+                "    yield x[:4]\n"
+                "    yield {'image': x[4:]}\n"
+            )
+            return f"{folder / 'f.py'}:parts"
         case "test-set":
             data = numpy_helper.from_array(images, "image").SerializeToString()
             (folder / "input_0.pb").write_bytes(data)

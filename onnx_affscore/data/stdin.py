@@ -1,0 +1,65 @@
+"""Standard input as data: a .npy or .npz file, kept in a temporary one to be read twice."""
+
+import atexit
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from shutil import copyfileobj, rmtree
+from typing import Final
+
+from onnx_affscore.data.arrays import open_npy, open_npz
+from onnx_affscore.data.opening import Request, Table
+from onnx_affscore.errors import DataError
+
+__all__ = ["STDIN", "open_stdin"]
+
+STDIN: Final = "-"
+
+_MAGIC = {b"\x93NUMPY": (".npy", open_npy), b"PK\x03\x04": (".npz", open_npz)}
+_STEP = 4 * 2**20
+_SAID = "standard input"
+
+
+def open_stdin(request: Request) -> Table:
+    """One array or an archive of them, told apart by their first bytes.
+
+    Raises
+    ------
+    DataError
+        Standard input is a terminal, empty, something else, or too large for the disk.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise DataError("--data -: standard input is a terminal; send a .npy or .npz file to it")
+    stream = sys.stdin.buffer
+    start = stream.read(6)
+    found = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+    if found is None:
+        what = "nothing" if not start else f"bytes that begin with {start!r}"
+        raise DataError(f"--data -: found {what}; send a .npy or .npz file to standard input")
+    suffix, opener = found
+    folder = tempfile.mkdtemp(prefix="onnx-affscore-")
+    atexit.register(rmtree, folder, ignore_errors=True)
+    path = Path(folder) / f"stdin{suffix}"
+    try:
+        with path.open("wb") as file:
+            file.write(start)
+            copyfileobj(stream, file, _STEP)
+    except OSError as exc:
+        raise DataError(
+            f"--data -: cannot be kept in {folder} ({exc.strerror}); set TMPDIR to a larger disk"
+        ) from exc
+    try:
+        table = opener(replace(request, text=str(path)))
+    except DataError as exc:
+        raise DataError(str(exc).replace(str(path), _SAID)) from exc
+    columns = {
+        name: replace(column, notes=_renamed(column.notes, path))
+        for name, column in table.columns.items()
+    }
+    return replace(table, columns=columns, notes=_renamed(table.notes, path))
+
+
+def _renamed(notes: tuple[str, ...], path: Path) -> tuple[str, ...]:
+    """Notes on standard input, not on a temporary file, whose name is another each time."""
+    return tuple(note.replace(str(path), _SAID) for note in notes)
