@@ -29,7 +29,8 @@ class Feeding:
 
     Of text: ``tokenizer`` is the file or folder of the tokenizer, ``max_length`` the most tokens of
     a sample. ``text_unit`` is one of :data:`TEXT_UNITS`; of JSON lines, ``text_field`` holds the
-    text, ``pair_field`` the second text of a pair, ``target_field`` what a decoder is to say.
+    text, ``pair_field`` the second text of a pair, ``target_field`` what a decoder is to
+    say. ``encoder`` is the file of the encoder whose states a decoder takes.
     """
 
     label: str | None = None
@@ -45,6 +46,7 @@ class Feeding:
     pair_field: str | None = None
     target_field: str | None = None
     max_length: int | None = None
+    encoder: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""

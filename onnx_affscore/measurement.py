@@ -16,6 +16,7 @@ from onnx_affscore.data.columns import fixed_batch
 from onnx_affscore.data.masks import token_masks
 from onnx_affscore.data.source import Data
 from onnx_affscore.data.synthetic import first_that_runs
+from onnx_affscore.encoding import encoded_source
 from onnx_affscore.faults import Faults, first_runnable
 from onnx_affscore.graph.hints import input_hints
 from onnx_affscore.graph.instrument import Instrumented, expose, instrument
@@ -106,6 +107,8 @@ class Measurement:
     def source(self, data: Data) -> DataSource:
         """Open the data; made-up values get their shapes from the first probe that runs."""
         o = self.options
+        if o.encoder is not None:
+            return encoded_source(o.encoder, data, self.hints, engine=self.engine, options=o)
         return open_source(data, self.hints, samples=o.samples, seed=o.seed, feeding=o.feeding)
 
     def session(

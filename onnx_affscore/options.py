@@ -95,6 +95,7 @@ class Options:
     pair_field: str | None = None
     target_field: str | None = None
     max_length: int | None = None
+    encoder: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""

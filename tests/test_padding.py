@@ -1,12 +1,15 @@
 """Padded batches of text score as the texts do one by one, at every kind of site."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from onnx_affscore.data.fingerprint import Fingerprint
 from onnx_affscore.data.source import Data
+from onnx_affscore.errors import DataError, ModelError, OptionError
 from onnx_affscore.gather import gather
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
@@ -26,7 +29,7 @@ class _Model(Builder):
     """Attention over tokens, and sites whose tokens lie along several axes."""
 
     def embedded(self, ids: str) -> str:
-        table = np.random.default_rng(len(ids)).normal(size=(ROWS, WIDTH))
+        table = np.random.default_rng(2).normal(size=(ROWS, WIDTH))
         return self.op("Gather", self.tensor(table), ids)
 
     def attending(self, x: str, keys: str, bias: str) -> str:
@@ -75,18 +78,39 @@ def translator(path: Path, *, told: bool) -> Path:
     g = _Model()
     ids = g.input(["n", "t"], "input_ids", "int64")
     mask = g.input(["n", "t"], "attention_mask", "int64")
+    x = encoded(g, ids, mask)
     said = g.input(["n", "u"], "decoder_input_ids", "int64")
+    own = g.input(["n", "u"], "decoder_attention_mask", "int64") if told else None
+    decode(g, x, mask, said, own)
+    return g.save(path)
+
+
+def encoded(g: _Model, ids: str, mask: str) -> str:
     x = g.embedded(ids)
-    x = g.sites(g.attending(x, x, g.hiding(mask)))
+    return g.sites(g.attending(x, x, g.hiding(mask)))
+
+
+def decode(g: _Model, x: str, mask: str, said: str, own: str | None) -> None:
     keys = g.op("Softplus", g.dense(x, WIDTH, WIDTH, seed=3))  # of the source, in the decoder
     y = g.embedded(said)
     bias = g.causal(said)
-    if told:
-        own = g.input(["n", "u"], "decoder_attention_mask", "int64")
+    if own is not None:
         bias = g.op("Add", bias, g.hiding(own))
     y = g.sites(g.attending(g.attending(y, y, bias), keys, g.hiding(mask)))
     g.output(g.dense(y, WIDTH, 3), ["n", "u", 3])
-    return g.save(path)
+
+
+def two_files(folder: Path) -> tuple[Path, Path]:
+    """The same translator as an encoder and a decoder without a mask of its own."""
+    first, second = _Model(), _Model()
+    ids = first.input(["n", "t"], "input_ids", "int64")
+    mask = first.input(["n", "t"], "attention_mask", "int64")
+    first.output(encoded(first, ids, mask), ["n", "t", WIDTH])
+    over = second.input(["n", "t"], "encoder_attention_mask", "int64")
+    said = second.input(["n", "u"], "input_ids", "int64")
+    states = second.input(["n", "t", WIDTH], "encoder_hidden_states")
+    decode(second, states, over, said, None)
+    return first.save(folder / "encoder.onnx"), second.save(folder / "decoder.onnx")
 
 
 def features(path: Path, data: Data, *, size: int, options: Options) -> dict[str, FloatArray]:
@@ -147,12 +171,76 @@ def test_an_encoder(size: int, side: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("said", [SAID, TEXTS], ids=["other lengths", "the same lengths"])
 def test_an_encoder_and_its_decoder(told: bool, said: list[str], tmp_path: Path) -> None:
     path = translator(tmp_path / "m.onnx", told=told)
-    rows = [f'{{"text": "{a}", "to": "{b}"}}' for a, b in zip(TEXTS, said, strict=True)]
-    (tmp_path / "x.jsonl").write_text("\n".join(rows))
     chosen = options(tmp_path, target_field="to")
-    padded = features(path, str(tmp_path / "x.jsonl"), size=6, options=chosen)
+    padded = features(path, json_rows(tmp_path / "x.jsonl", said), size=6, options=chosen)
     single = features(path, alone(TEXTS, said, told=told), size=1, options=Options(device="cpu"))
     same(padded, single, sites=7)
+
+
+def json_rows(path: Path, said: Sequence[str] = SAID, *more: str) -> str:
+    rows = [f'{{"text": "{a}", "to": "{b}"}}' for a, b in zip(TEXTS, said, strict=True)]
+    path.write_text("\n".join([*rows, *more]))
+    return str(path)
+
+
+@pytest.mark.parametrize("said", [SAID, TEXTS], ids=["other lengths", "the same lengths"])
+def test_an_encoder_and_a_decoder_in_two_files_are_as_one(said: list[str], tmp_path: Path) -> None:
+    whole = translator(tmp_path / "m.onnx", told=False)
+    encoder_file, decoder_file = two_files(tmp_path)
+    data = json_rows(tmp_path / "x.jsonl", said)
+    chosen = options(tmp_path, target_field="to")
+    beside = replace(chosen, encoder=str(encoder_file))
+    one = features(whole, data, size=6, options=chosen)
+    two = features(decoder_file, data, size=4, options=beside)
+    assert len(two) == 4  # the last ones of the whole, which has three of the encoder before
+    for found, expected in zip(two.values(), list(one.values())[3:], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=RTOL, atol=ATOL)
+
+
+def test_rows_that_cannot_be_read_are_missing_on_both_sides(tmp_path: Path) -> None:
+    encoder_file, decoder_file = two_files(tmp_path)
+    path = tmp_path / "x.jsonl"
+    data = json_rows(path, SAID, '{"text": "a"}', "{", '{"text": "h", "to": "a"}')
+    chosen = options(tmp_path, target_field="to", encoder=str(encoder_file), on_error="skip")
+    m = Measurement(decoder_file, chosen)
+    source = m.source(data)
+    batches = list(source.batches(4))
+    assert [b.size for b in batches] == [4, 2, 1]
+    assert sorted(source.skipped) == [6, 7]
+    assert all(b.feeds["encoder_hidden_states"].shape[0] == b.size for b in batches)
+    hashes = set()
+    for size in (1, 4, 9):
+        seen = Fingerprint(m.hints)
+        for batch in m.source(data).batches(size):
+            seen.update(batch)
+        hashes.add(seen.hexdigest())
+    assert len(hashes) == 1  # of the text that the states are made of, not of their roundings
+    assert any("SHA-256" in note for note in source.notes)
+
+
+def test_what_an_encoder_needs_is_said(tmp_path: Path) -> None:
+    encoder_file, decoder_file = two_files(tmp_path)
+    data = json_rows(tmp_path / "x.jsonl")
+    chosen = options(tmp_path, encoder=str(encoder_file))
+    with pytest.raises(OptionError, match="--encoder runs on text; give the tokenizer"):
+        Measurement(decoder_file, replace(chosen, tokenizer=None)).source(data)
+    with pytest.raises(DataError, match="found no decoder that takes an encoder's states"):
+        Measurement(encoder_file, chosen).source(data)
+    other = replace(chosen, encoder=str(_flat(tmp_path / "flat.onnx")))
+    with pytest.raises(ModelError, match=r"found the outputs 'add_\d+' \(float32\), and none"):
+        Measurement(decoder_file, other).source(data)
+
+
+def _flat(path: Path) -> Path:
+    """An encoder that puts out one vector a text."""
+    g = _Model()
+    ids = g.input(["n", "t"], "input_ids", "int64")
+    mask = g.input(["n", "t"], "attention_mask", "int64")
+    first = g.op("ReduceMean", g.op("Cast", mask, to=1), axes=[1])
+    g.output(
+        g.op("Add", g.op("ReduceMean", g.embedded(ids), axes=[1], keepdims=0), first), ["n", 8]
+    )
+    return g.save(path)
 
 
 @pytest.mark.parametrize("name", ["padding_mask", "attention_mask"])
@@ -169,7 +257,7 @@ def test_a_mask_counts_as_its_name_says(name: str, tmp_path: Path) -> None:
     path = g.save(tmp_path / "m.onnx")
     (tmp_path / "x.txt").write_text("\n".join(TEXTS))
     padded = features(path, str(tmp_path / "x.txt"), size=6, options=options(tmp_path))
-    table = np.random.default_rng(len("input_ids")).normal(size=(ROWS, WIDTH)).astype(np.float32)
+    table = np.random.default_rng(2).normal(size=(ROWS, WIDTH)).astype(np.float32)
     (found,) = padded.values()
     expected = [np.maximum(table[ids_of(text)], 0).mean(axis=0) for text in TEXTS]
     np.testing.assert_allclose(found[:, WIDTH:], expected, rtol=RTOL, atol=ATOL)

@@ -130,6 +130,12 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             help="Text: the field of what a decoder is to say [default: the text again].",
         ),
         click.option(
+            "--encoder",
+            type=click.Path(exists=True),
+            metavar="FILE.onnx",
+            help="Text: the encoder whose states MODEL, a decoder, takes.",
+        ),
+        click.option(
             "--max-length",
             type=click.IntRange(1),
             help="Text: tokens of a sample at most [default: what the model or its tokenizer takes, or 128].",

@@ -20,7 +20,8 @@ class Column:
     ``read(rows)`` returns them with the sample axis where the model wants it. ``shape`` is that of
     a feed of one sample; ``count`` is the number of rows, None where any row can be had (made
     up values) or all are the same (an input without sample axis). ``change`` makes numbers of the
-    model's type of them, None where they are of that type.
+    model's type of them, None where they are of that type. ``origin`` reads what they are computed
+    from, which tells the same data whatever the rounding; None where they are data themselves.
     """
 
     shape: tuple[int, ...]
@@ -28,6 +29,7 @@ class Column:
     read: Callable[[Rows], Array]
     notes: tuple[str, ...] = ()
     change: Callable[[Array], Array] | None = None
+    origin: Callable[[Rows], Array] | None = None
 
     def take(self, rows: Rows) -> Array:
         """Return rows as the model takes them."""
@@ -98,10 +100,24 @@ class ColumnSource:
         self.labels = labels
         self.pads: Mapping[str, int] = {}
         self.skipped: dict[int, str] = {}
-        self._columns = dict(columns)
+        self.columns = dict(columns)
         self._rows = rows
         self._batched = batched
         self._skip = skip
+
+    def beside(self, columns: Mapping[str, Column], *, notes: tuple[str, ...]) -> "ColumnSource":
+        """The same rows with further columns, and notes before its own."""
+        found = ColumnSource(
+            {**columns, **self.columns},
+            name=self.name,
+            batched=self._batched,
+            rows=self._rows,
+            labels=self.labels,
+            skip=self._skip,
+        )
+        found.notes = (*notes, *self.notes)
+        found.pads = self.pads
+        return found
 
     def leave_out(self, rows: Mapping[int, str]) -> None:
         """Add rows to ``skipped`` that an earlier start could not read."""
@@ -127,15 +143,17 @@ class ColumnSource:
         rows = rows[[r not in self.skipped for r in rows.tolist()]] if self.skipped else rows
         while len(rows):
             try:
-                read = {name: column.read(rows) for name, column in self._columns.items()}
+                read = {name: column.read(rows) for name, column in self.columns.items()}
             except UnreadableRowsError as exc:
                 if not self._skip:
                     raise
                 self.skipped |= exc.reasons
                 rows = rows[[r not in exc.reasons for r in rows.tolist()]]
                 continue
-            changes = {n: c.change for n, c in self._columns.items() if c.change is not None}
+            changes = {n: c.change for n, c in self.columns.items() if c.change is not None}
             changed = {name: change(read[name]) for name, change in changes.items()}
             given = {name: read[name] for name in changed}
+            origins = {n: c.origin for n, c in self.columns.items() if c.origin is not None}
+            given |= {name: origin(rows) for name, origin in origins.items()}
             return Batch(read | changed, len(rows), given, rows=rows, stop=stop)
         return None

@@ -1,7 +1,7 @@
 """From what the user gave, a specification or arrays, to a data source for the model."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import Any, TypeAlias
@@ -54,6 +54,7 @@ def open_source(
     samples: int | None = None,
     seed: int = 0,
     feeding: Feeding | None = None,
+    elsewhere: Collection[str] = (),
 ) -> DataSource:
     """Open the data for a model.
 
@@ -73,6 +74,8 @@ def open_source(
         Of the drawing and of made-up values.
     feeding
         What is known of the data besides: labels, what to do with rows that cannot be read.
+    elsewhere
+        Inputs that get their values from elsewhere.
 
     Raises
     ------
@@ -81,7 +84,13 @@ def open_source(
     """
     if samples is not None and samples < 1:
         raise OptionError(f"found {samples} samples; give 1 or more")
-    parts = _Parts(tuple(hints), samples=samples, seed=seed, feeding=feeding or Feeding())
+    parts = _Parts(
+        tuple(hints),
+        samples=samples,
+        seed=seed,
+        feeding=feeding or Feeding(),
+        elsewhere=frozenset(elsewhere),
+    )
     source = _opened(data, parts)
     said = parts.feeding
     if said.label is not None and source.labels is None:
@@ -128,6 +137,7 @@ class _Parts:
     samples: int | None
     seed: int
     feeding: Feeding = field(default_factory=Feeding)
+    elsewhere: frozenset[str] = frozenset()
     labels: Labels | None = None
     columns: dict[str, Column] = field(default_factory=dict)
     random: dict[str, str] = field(default_factory=dict)
@@ -153,7 +163,8 @@ class _Parts:
     @property
     def free(self) -> tuple[InputHint, ...]:
         """The inputs that nothing feeds yet."""
-        return tuple(h for h in self.hints if h.spec.name not in self.columns | dict(self.random))
+        fed = {*self.columns, *self.random, *self.elsewhere}
+        return tuple(h for h in self.hints if h.spec.name not in fed)
 
     def table(self, name: str) -> DataSource:
         """The columns gathered, sub-sampled, with values made up for the inputs that ask for it."""
@@ -172,7 +183,7 @@ class _Parts:
         for settle in self.settle:
             self.add(settle(rows))
         self.add(self._companions())
-        check_complete({*self.columns, *self.random}, self.hints, where=name)
+        check_complete({*self.columns, *self.random, *self.elsewhere}, self.hints, where=name)
         hints = {h.spec.name: h for h in self.hints}
         self.columns = {n: within_table(c, hints[n]) for n, c in self.columns.items()}
         notes = (*self.notes, *drawing)
@@ -204,7 +215,9 @@ class _Parts:
 
     def _companions(self) -> Table:
         """What goes with token ids, and is not given."""
-        made, notes = companions(self.hints, self.columns, self.tokens, leave=self.random)
+        made, notes = companions(
+            self.hints, self.columns, self.tokens, leave={*self.random, *self.elsewhere}
+        )
         return Table(made, notes)
 
     def made_up(self, name: str) -> DataSource:
