@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnx_affscore.collect import PRECISION, FeatureStore
-from onnx_affscore.errors import InternalError
+from onnx_affscore.errors import DataError, InternalError
 from onnx_affscore.graph.instrument import Instrumented
 from onnx_affscore.graph.lean import plan_lean
 from onnx_affscore.graph.locate import Located
@@ -149,6 +149,7 @@ def gather(
         own = None if found else witness
         passes = Passes(m, source, keeper, f"group-{number}-" if len(groups) > 1 else "")
         found.append(_measured(passes, located, group, taps, size=size, witness=own))
+        _check_unchanged(witness.fingerprint.samples, found[-1].stores[0].samples)
     ran = found[0].ran
     said = [note for g in found for note in (*g.ran.notices, *g.warnings)]
     return Gathered(
@@ -190,6 +191,7 @@ def _measured(
     tapped = m.instrumented(located, group, lean)
     size = size if first.ran.size == step else min(size, first.ran.size)
     fast = passes.run("lean", tapped, layouts, size=size, witness=witness)
+    _check_unchanged(census.samples, min(census.samples, fast.store.samples))
     stores = (fast.store, census)
     off = [name for name in lean.ways if _differ(name, fast.store, census, layouts[name])]
     if not off:
@@ -197,9 +199,20 @@ def _measured(
     there = {name: layouts[name] for name in off}
     tapped = m.instrumented(located, replace(group, layouts=there), lean.without(off))
     again = passes.run("second", tapped, there, size=fast.ran.size)
+    _check_unchanged(fast.store.samples, again.store.samples)
     warning = f"{len(off)} tensor(s) pooled in a second pass, as a first check of the means failed"
     notices = (*notices, *again.ran.notices, warning)
     return Gathered(layouts, (again.store, *stores), fast.ran, census.samples, notices)
+
+
+def _check_unchanged(before: int, now: int) -> None:
+    """Raise where a later pass did not find the samples of an earlier one: rows would not pair."""
+    if now != before:
+        raise DataError(
+            f"the data changed while they were read: found {before} samples in one pass over them"
+            f" and {now} in a later one; leave the files alone until the run has ended, and run it"
+            " again"
+        )
 
 
 def _differ(name: str, lean: FeatureStore, census: FeatureStore, layout: TensorLayout) -> bool:
