@@ -10,6 +10,7 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
+from onnx_affscore.data.companions import lone_ids
 from onnx_affscore.data.fit import fit, fit_array, required
 from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.errors import DataError
@@ -76,10 +77,11 @@ def open_npz(request: Request) -> Table:
 
 
 def the_input(hints: tuple[InputHint, ...], *, where: str) -> InputHint:
-    """The one input that an array without a name can be for."""
+    """The one input that an array without a name can be for; token ids may have companions."""
     wanted = required(hints)
-    if len(wanted) == 1:
-        return wanted[0]
+    ids = lone_ids(hints)
+    if len(wanted) == 1 or ids is not None:
+        return ids or wanted[0]
     if not wanted:
         raise DataError(f"{where}: the model wants no further input; leave this data out")
     names = ", ".join(f"'{h.spec.name}'" for h in wanted)

@@ -11,12 +11,12 @@ from onnx_affscore.data.drawing import Rows
 from onnx_affscore.data.elements import Dtype, element_type, kind_of
 from onnx_affscore.data.fit import fit
 from onnx_affscore.data.given_tokens import tokens_given
-from onnx_affscore.data.meanings import carriers, known_meaning, side_of
+from onnx_affscore.data.meanings import carriers, known_meaning, side_of, token_ids
 from onnx_affscore.data.opening import Tokens
 from onnx_affscore.data.past import Past
 from onnx_affscore.records import Array, InputHint
 
-__all__ = ["COMPANIONS", "Companion", "companions"]
+__all__ = ["COMPANIONS", "Companion", "companions", "lone_ids"]
 
 FAR_BELOW = -1e4
 """What an additive mask adds where nobody shall look: enough for a softmax, little for float16."""
@@ -164,6 +164,14 @@ def companions(
         words = f"all of '{beside.name}' taken as real tokens" if assumed else rule.words
         notes.append(f"{hint.spec.name}: made, {words.format(past=past.length or 'no')}")
     return made, tuple(notes)
+
+
+def lone_ids(hints: Sequence[InputHint]) -> InputHint | None:
+    """The one input for token ids where all others can be made beside it, else None."""
+    ids = list(token_ids(hints).values())
+    made = {c.meaning for c in COMPANIONS}
+    others = [h for h in hints if not h.optional and h not in ids]
+    return ids[0] if len(ids) == 1 and all(known_meaning(h) in made for h in others) else None
 
 
 def _only(by_side: Mapping[str, Tokens]) -> Tokens:

@@ -169,4 +169,5 @@ def _is_ids(hint: InputHint) -> bool:
         and len(hint.spec.shape or ()) == 2
         and "int" in hint.spec.dtype
         and meaning_of(hint) is None
+        and not _words(hint.spec.name) & {"byte", "bytes"}
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,6 +130,16 @@ def test_a_token_never_sees_one_behind_it(past: int, tokens: int) -> None:
     np.testing.assert_array_equal(seen, expected)
 
 
+def test_ids_alone_need_no_name(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", ROWS)
+    np.savez(tmp_path / "x.npz", tokens=ROWS)
+    for data in (ROWS, str(tmp_path / "x.npy"), str(tmp_path / "x.npz")):
+        found = read_all(open_source(data, [MASK, IDS, PLACES, PAST]))
+        np.testing.assert_array_equal(found["input_ids"], ROWS)
+    with pytest.raises(DataError, match="found one array without a name, but the model wants"):
+        open_source(ROWS, [IDS, hint("style", ("n", 8))])
+
+
 def test_an_input_without_meaning_is_asked_for() -> None:
     with pytest.raises(DataError, match=r"'input_ids', .*the model also wants 'style' \(float32"):
         made([MASK, hint("style", ("n", 8))])
@@ -179,6 +190,7 @@ def test_ids_are_integers_of_no_other_meaning() -> None:
     other = hint("labels", ("n", "t"), "int64")
     assert token_ids([IDS, MASK, PLACES, PAST]) == {"source": IDS}
     assert token_ids([IDS, other]) == {"source": IDS}
+    assert token_ids([hint("bytes", ("n", 64), "int32", below=257)]) == {}
     assert token_ids([other, hint("tags", ("n", "t"), "int64")]) == {}
     embeds = hint("inputs_embeds", ("n", "t", 8))
     assert carriers([embeds, MASK]) == {"source": embeds}
