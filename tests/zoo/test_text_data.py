@@ -1,6 +1,8 @@
 """The models of text on text.txt as the command line reads it: scores, and all the accuracy."""
 
 import json
+import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +14,11 @@ from click.testing import CliRunner
 
 from onnx_affscore.cli.main import main
 from onnx_affscore.data import open_source
+from onnx_affscore.data.companions import COMPANIONS
 from onnx_affscore.feeding import Feeding
 from onnx_affscore.graph.hints import input_hints
 from onnx_affscore.graph.model import load
-from tests.zoo.text_models import MASK, SPECIAL, TEXT, Array, run, sentences
+from tests.zoo.text_models import MASK, ROOT, SPECIAL, TEXT, Array, run, sentences
 
 MODELS: dict[str, dict[str, Any]] = tomllib.loads((TEXT / "manifest.toml").read_text("utf-8"))[
     "models"
@@ -102,3 +105,31 @@ def test_nothing_of_the_accuracy_is_lost_on_the_way(name: str, answers: Any) -> 
     # As in test_text: four decimals, and one token in a thousand between two guesses.
     assert np.mean(found == targets) == pytest.approx(accuracy, abs=1e-3)
     assert np.mean(np.roll(found, 1) == targets) < accuracy / 2  # the tooth
+
+
+PAGE = (ROOT / "docs" / "data.md").read_text("utf-8")
+COMMANDS = re.findall(r"^    onnx-affscore (score models/text/.*)$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_of_the_page_work(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    done = CliRunner().invoke(main, [*shlex.split(command), "--samples", "40"])
+    assert done.exit_code == 0, done.output
+    assert len(COMMANDS) == len(MODELS)
+
+
+def test_the_page_lists_every_companion() -> None:
+    names = {
+        "mask": "attention_mask",
+        "padding": "speaks of padding",
+        "positions": "position_ids",
+        "segments": "token_type_ids",
+        "types": "and the like",
+        "length": "input_lengths",
+        "past": "past_*",
+        "cache": "use_cache_branch",
+        "kept": "num_logits_to_keep",
+    }
+    assert names.keys() == {c.meaning for c in COMPANIONS}
+    assert [name for name in names.values() if name not in PAGE] == []
