@@ -66,6 +66,7 @@ def examine() -> Examination:
             f"{' and '.join(runtimes)} are both installed and overwrite each other's files:"
             f" pip uninstall -y {' '.join(runtimes)}, then install the one you want"
         )
+    facts["plug-ins"] = ", ".join(_plugins(problems)) or "none"
     built, failures = _providers(problems)
     started = (*(("cpu",) if built else ()), *(n for n, why in failures.items() if why is None))
     facts["providers built in"] = ", ".join(built) or "none"
@@ -79,6 +80,32 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _plugins(problems: list[str]) -> list[str]:
+    """What other packages add, each with its package; those that cannot be used are problems."""
+    from onnx_affscore import plugins
+
+    try:
+        from onnx_affscore.data import SOURCES
+        from onnx_affscore.data.opening import SourceKind
+        from onnx_affscore.report import added_formats
+        from onnx_affscore.score.table import added_metrics
+    except ImportError as exc:
+        problems.append(f"the package's own tables cannot be imported ({exc}): install it again")
+        return []
+    builtin = {kind.name for kind in SOURCES}
+    added: dict[str, plugins.Plugins[Any]] = {
+        "source": plugins.load(plugins.SOURCES, SourceKind, builtin=builtin),
+        "metric": added_metrics(),
+        "format": added_formats(),
+    }
+    problems += [problem for found in added.values() for problem in found.problems.values()]
+    return [
+        f"{kind} {name} of {found.packages[name]}"
+        for kind, found in added.items()
+        for name in found.rows
+    ]
 
 
 def _providers(problems: list[str]) -> tuple[tuple[str, ...], Mapping[str, str | None]]:

@@ -9,6 +9,7 @@
     ├── RunError          (RuntimeError)   ONNX Runtime refused or failed
     │   ├── ProviderError                  the device asked for cannot be had
     │   └── AllocationError                memory ran out, on the CPU or on a device
+    ├── PluginError       (RuntimeError)   what another package adds cannot be used
     ├── ClusterError      (RuntimeError)   no scheduler, no worker, or one that cannot work
     ├── StorageError        (OSError)      features cannot be kept: disk full, limit too low
     ├── OptionError         (ValueError)   2   a value that no option takes
@@ -35,6 +36,7 @@ __all__ = [
     "ModelError",
     "NothingToScoreError",
     "OptionError",
+    "PluginError",
     "ProviderError",
     "RunError",
     "StorageError",
@@ -88,6 +90,10 @@ class StorageError(AffscoreError, OSError):
 
 class ClusterError(AffscoreError, RuntimeError):
     """The scheduler does not answer, no worker is left, or the workers cannot do the work."""
+
+
+class PluginError(AffscoreError, RuntimeError):
+    """What another installed package adds cannot be imported, is of another kind, or fails."""
 
 
 class OptionError(AffscoreError, ValueError):

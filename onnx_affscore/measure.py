@@ -32,6 +32,7 @@ from onnx_affscore.records import (
 from onnx_affscore.resume.folder import open_kept
 from onnx_affscore.run.providers import device_index
 from onnx_affscore.run.session import runtime_versions
+from onnx_affscore.score.table import added_metrics, companions
 from onnx_affscore.selection import check_selected
 from onnx_affscore.site_scores import Keep, score_sites
 from onnx_affscore.witness import Progress, Witness
@@ -78,6 +79,7 @@ def _measured(
     save: SaveFeatures | None,
     start: float,
 ) -> Signature:
+    companions(m.options.metrics)  # a name that nobody knows is refused before the long work
     located = m.located()
     check_selected(located.sites)
     given = m.source(data)
@@ -187,6 +189,7 @@ def _warnings(
         *gathered.warnings,
         *([synthetic] if source.synthetic else []),
         *_skipped(m, source),
+        *(added_metrics().problems.values() if m.options.metrics is None else ()),
         *([verdict.note] if verdict is not None and verdict.note else []),
     ]
 

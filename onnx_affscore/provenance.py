@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Final
 
-from onnx_affscore import __version__
+from onnx_affscore import __version__, plugins
 from onnx_affscore.errors import OptionError
 from onnx_affscore.options import Options
 from onnx_affscore.records import Role
@@ -115,8 +115,9 @@ def left_out(read: Mapping[int, str], run: Mapping[int, str]) -> dict[str, Any]:
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of this package, of Python and of SciPy."""
+    """Return the versions of this package, of Python, of SciPy, and of packages with plug-ins."""
     return {
+        **plugins.versions(),
         "onnx-affscore": __version__,
         "python": sys.version.split()[0],
         "scipy": metadata.version("scipy"),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from onnx_affscore import plugins
 from onnx_affscore.data.arrays import open_npy, open_npz
 from onnx_affscore.data.arrow import is_arrow, open_arrow
 from onnx_affscore.data.delimited import DELIMITED, open_delimited
@@ -15,7 +16,7 @@ from onnx_affscore.data.stdin import STDIN, open_stdin
 from onnx_affscore.data.synthetic import DISTRIBUTIONS
 from onnx_affscore.data.test_set import is_test_set, open_test_set
 from onnx_affscore.data.text import open_json_lines, open_text
-from onnx_affscore.errors import DataError
+from onnx_affscore.errors import AffscoreError, DataError, PluginError
 from onnx_affscore.records import InputHint
 
 __all__ = ["SOURCES", "open_spec", "split_name"]
@@ -132,13 +133,26 @@ def open_spec(request: Request) -> Opened:
     for kind in SOURCES:
         if kind.matches(request.text):
             return kind.open(request)
-    forms = "; ".join(f"{k.form} ({k.help})" for k in SOURCES)
+    added = plugins.load(plugins.SOURCES, SourceKind, builtin={k.name for k in SOURCES})
+    for name, kind in added.rows.items():
+        try:
+            if kind.matches(request.text):
+                return kind.open(request)
+        except (AffscoreError, MemoryError):
+            raise
+        except Exception as exc:
+            raise PluginError(
+                f"--data {request.text}: the plug-in '{name}' of {added.packages[name]} failed:"
+                f" {type(exc).__name__}: {exc}"
+            ) from exc
+    forms = "; ".join(f"{k.form} ({k.help})" for k in (*SOURCES, *added.rows.values()))
+    broken = "".join(f"; {problem}" for problem in added.problems.values())
     path = Path(request.text)
     if path.is_dir():
         what = "a folder without input_0.pb"
     else:
         what = "a file of an unknown kind" if path.exists() else "no such file"
-    raise DataError(f"--data {request.text}: found {what}; give one of: {forms}")
+    raise DataError(f"--data {request.text}: found {what}; give one of: {forms}{broken}")
 
 
 def split_name(text: str, hints: Sequence[InputHint]) -> tuple[InputHint | None, str]:

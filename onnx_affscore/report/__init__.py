@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from onnx_affscore import plugins
 from onnx_affscore.records import Signature
 from onnx_affscore.report.files import write
 from onnx_affscore.report.html import to_html
@@ -23,6 +24,7 @@ from onnx_affscore.report.text import sites_text, to_text
 __all__ = [
     "FORMATS",
     "Format",
+    "added_formats",
     "dumps",
     "load",
     "loads",
@@ -61,3 +63,8 @@ FORMATS: Mapping[str, Format] = {
         ".model-explorer.json", to_model_explorer, "colours in Model Explorer, as node data"
     ),
 }
+
+
+def added_formats() -> plugins.Plugins[Format]:
+    """The formats of other installed packages, by the names of their entry points."""
+    return plugins.load(plugins.FORMATS, Format, builtin=FORMATS)

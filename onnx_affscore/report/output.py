@@ -4,10 +4,15 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
-from onnx_affscore.errors import MissingExtraError, OptionError
+from onnx_affscore.errors import (
+    AffscoreError,
+    MissingExtraError,
+    OptionError,
+    PluginError,
+)
 from onnx_affscore.fields import NOT_ASKED
 from onnx_affscore.records import Signature, Status
-from onnx_affscore.report import FORMATS, write
+from onnx_affscore.report import FORMATS, Format, added_formats, write
 from onnx_affscore.report.figures import histogram, image_bytes
 from onnx_affscore.report.files import STDOUT
 from onnx_affscore.report.planning import planned_files
@@ -35,12 +40,11 @@ def format_of(path: str, *, name: str | None = None) -> str:
     if name is None and path == STDOUT:
         return "html"
     if name is not None:
-        if name in FORMATS:
-            return name
-        raise OptionError(f"no format {name!r}; wanted one of {', '.join(FORMATS)}")
-    fitting = [key for key, kind in FORMATS.items() if path.endswith(kind.suffix)]
+        _format(name, path)
+        return name
+    fitting = _with_suffix(path, FORMATS) or _with_suffix(path, added_formats().rows)
     if fitting:  # of .json and .netron.json the longer one
-        return max(fitting, key=lambda key: len(FORMATS[key].suffix))
+        return max(fitting, key=fitting.__getitem__)
     raise OptionError(
         f"{path}: no format has such a suffix; name one with --format: {', '.join(FORMATS)}"
     )
@@ -55,9 +59,40 @@ def write_as(signature: Signature, name: str, path: str | PathLike[str]) -> None
     if name == HISTOGRAM:
         write(path, image_bytes(histogram(signature), Path(path).suffix))
         return
-    if name not in FORMATS:
-        raise OptionError(f"{path}: no format {name!r}; wanted one of {', '.join(FORMATS)}")
-    write(path, FORMATS[name].render(signature))
+    write(path, _rendered(signature, name, path))
+
+
+def _with_suffix(path: str, table: Mapping[str, Format]) -> dict[str, int]:
+    """The formats whose suffix the path has, and how long that is."""
+    return {key: len(kind.suffix) for key, kind in table.items() if path.endswith(kind.suffix)}
+
+
+def _format(name: str, path: str | PathLike[str]) -> Format:
+    """The format called ``name``, of this package or of another; OptionError without one."""
+    if name in FORMATS:
+        return FORMATS[name]
+    added = added_formats()
+    added.refuse(name)
+    if name not in added.rows:
+        known = ", ".join([*FORMATS, *added.rows])
+        raise OptionError(f"{path}: no format {name!r}; wanted one of {known}")
+    return added.rows[name]
+
+
+def _rendered(signature: Signature, name: str, path: str | PathLike[str]) -> str | bytes:
+    """What the format makes of the signature; PluginError where another package's code fails."""
+    made = _format(name, path).render
+    if name in FORMATS:
+        return made(signature)
+    try:
+        return made(signature)
+    except (AffscoreError, MemoryError):
+        raise
+    except Exception as exc:
+        who = added_formats().packages[name]
+        raise PluginError(
+            f"{path}: the plug-in '{name}' of {who} failed: {type(exc).__name__}: {exc}"
+        ) from exc
 
 
 def write_all(

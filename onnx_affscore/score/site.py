@@ -4,14 +4,13 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from onnx_affscore.errors import OptionError
 from onnx_affscore.records import PairedSample, Reading, SiteScore, Status
 from onnx_affscore.score.affinity import Affinity
 from onnx_affscore.score.batches import batch_scores
 from onnx_affscore.score.details import details
 from onnx_affscore.score.headline import AUTO, CORRECTED, Scored, scored
 from onnx_affscore.score.moments import Prepared
-from onnx_affscore.score.table import METRICS
+from onnx_affscore.score.table import companions
 from onnx_affscore.score.uncertainty import AMPLE
 
 __all__ = ["score_sample"]
@@ -41,7 +40,7 @@ def score_sample(
     covariance : str
         The estimate behind the headline ``affinity``; see :func:`affinity_score`.
     metrics : collection of str, optional
-        Names in :data:`METRICS` of the companions wanted; None is all of them.
+        Names of the companions wanted, see :func:`companions`; None is all of them.
     influence : bool
         Keep the influence of every sample on the score.
     batches : int, optional
@@ -62,9 +61,8 @@ def score_sample(
     OptionError
         An unknown covariance or metric.
     """
-    wanted = set(METRICS) if metrics is None else set(metrics)
-    if unknown := sorted(wanted - set(METRICS)):
-        raise OptionError(f"no metric {', '.join(unknown)}; wanted some of {', '.join(METRICS)}")
+    table = companions(metrics)
+    wanted = set(table) if metrics is None else set(metrics)
     prepared = Prepared(sample)
     found = scored(prepared, covariance=covariance)
     headline = found.headline
@@ -75,7 +73,7 @@ def score_sample(
         "affinity_ledoit_wolf": _reading(found.estimates["ledoit-wolf"]),
         "affinity_corrected": _reading(found.estimates[CORRECTED]),
     }
-    for key, metric in METRICS.items():
+    for key, metric in table.items():
         skipped = Reading(None, Status.UNSCORED, NOT_SELECTED)
         absent = dict.fromkeys(metric.keys, skipped)
         readings |= metric.measure(prepared) if key in wanted else absent
