@@ -34,7 +34,8 @@ class InputHint:
     a sampling rate: every batch gets the same value). ``below``: an integer input indexes a table
     of so many rows. ``optional``: an initialiser gives it a default. ``table``: the rows of a table
     that a larger index overruns (one-hot codes do not mind). ``added``: numbers that are added to
-    scores, as masks are whose 0 means "look here".
+    scores, as masks are whose 0 means "look here". ``places``: the tokens for which the graph has
+    a table of places that it counts itself.
     """
 
     spec: TensorSpec
@@ -43,6 +44,7 @@ class InputHint:
     optional: bool = False
     table: int | None = None
     added: bool = False
+    places: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ class ColumnSource:
     skip
         Leave out rows that cannot be read, and keep them in ``skipped``; else they are an error.
 
-    ``pads`` holds, by input, an id that stands for padding and for nothing else.
+    ``pads`` holds, by input, an id that stands for padding and for nothing else; ``warnings`` are
+    notes that nobody should miss.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class ColumnSource:
         self.count: int = total if rows is None else len(rows)
         self.labels = labels
         self.pads: Mapping[str, int] = {}
+        self.warnings: tuple[str, ...] = ()
         self.skipped: dict[int, str] = {}
         self.columns = dict(columns)
         self._rows = rows
@@ -116,7 +118,7 @@ class ColumnSource:
             skip=self._skip,
         )
         found.notes = (*notes, *self.notes)
-        found.pads = self.pads
+        found.pads, found.warnings = self.pads, self.warnings
         return found
 
     def leave_out(self, rows: Mapping[int, str]) -> None:

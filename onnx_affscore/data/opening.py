@@ -51,7 +51,8 @@ class Table:
 
     ``tokens`` tells of token ids among the columns. ``settle``, called with the rows that were
     drawn (None for all), returns what takes the place of columns that hang on which these are.
-    ``heeded`` names the fields of :class:`Feeding` that this kind of data has a use for.
+    ``heeded`` names the fields of :class:`Feeding` that this kind of data has a use for;
+    ``warnings`` are notes that nobody should miss.
     """
 
     columns: Mapping[str, Column]
@@ -60,6 +61,7 @@ class Table:
     tokens: tuple[Tokens, ...] = ()
     settle: "Callable[[Rows | None], Table] | None" = None
     heeded: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

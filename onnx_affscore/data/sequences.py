@@ -82,6 +82,7 @@ def settled(every: Sequence[Sequences], rows: Rows | None, *, skip: bool) -> Tab
         The ids are not those of the model's table.
     """
     columns, tokens, notes = {}, [], list(every[0].texts.notes)
+    warnings: list[str] = []
     for one in every:
         numbers = range(one.texts.count) if rows is None else rows.tolist()
         seen = _scanned(one, numbers, skip=skip)
@@ -105,10 +106,11 @@ def settled(every: Sequence[Sequences], rows: Rows | None, *, skip: bool) -> Tab
         notes.append(f"{name}: {what}, shorter ones padded on the {side}")
         if not one.masked:
             told = f"told by id {pad}" if pad is not None else "not told, and counts in means"
-            notes.append(f"{name}: the model has no mask for it; padding is {told}")
+            said = f"{name}: the model has no mask for it; padding is {told}"
+            (notes if pad is not None else warnings).append(said)
         if seen.cut:
-            notes.append(f"{name}: {seen.cut} of {seen.count} cut off at {one.length} tokens")
-    return Table(columns, tuple(notes), tokens=tuple(tokens))
+            warnings.append(f"{name}: {seen.cut} of {seen.count} cut off at {one.length} tokens")
+    return Table(columns, (*notes, *warnings), tokens=tuple(tokens), warnings=tuple(warnings))
 
 
 @dataclass(slots=True)

@@ -145,6 +145,7 @@ class _Parts:
     tokens: dict[str, Tokens] = field(default_factory=dict)
     settle: list[Callable[[Rows | None], Table]] = field(default_factory=list)
     heeded: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
 
     def add(self, table: Table) -> None:
         """Take in what a specification opened."""
@@ -152,6 +153,7 @@ class _Parts:
         self.notes += table.notes
         self.labels = self.labels or table.labels
         self.heeded |= table.heeded
+        self.warnings += table.warnings
         self.tokens |= {t.name: t for t in table.tokens}
         if table.settle is not None:
             self.settle.append(table.settle)
@@ -197,6 +199,7 @@ class _Parts:
                 labels=self.labels,
                 skip=self.feeding.on_error == "skip",
             )
+            source.warnings = self.warnings
             source.pads = {t.name: t.pad for t in self.tokens.values() if t.pad is not None}
             return source
         return RandomSource(

@@ -135,15 +135,22 @@ def _length(
                 " so many"
             )
         return size, True
-    if asked is not None:
-        return asked, False
     side = side_of(hint, request.model)
-    tables = (
+    tables = [
         h.table
         for h in request.model
         if known_meaning(h) == "positions" and side_of(h, request.model) == side
-    )
-    known = next((t for t in (*tables, tokenizer.limit) if t is not None), USUAL_LENGTH)
+    ]
+    places = min((t for t in (*tables, hint.places) if t is not None), default=None)
+    if asked is not None:
+        if places is not None and asked > places:
+            raise DataError(
+                f"--max-length {asked}: the model has places for {places} tokens; give at most so"
+                " many"
+            )
+        return asked, False
+    limits = [limit for limit in (places, tokenizer.limit) if limit is not None]
+    known = min(limits, default=USUAL_LENGTH)
     return min(known, usual or known), False
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import onnx
 from onnx import AttributeProto, GraphProto, NodeProto, TensorProto
 
+from onnx_affscore.graph.positions import most_tokens
 from onnx_affscore.records import InputHint, TensorSpec
 
 __all__ = ["input_hints", "tensor_spec"]
@@ -30,6 +31,7 @@ def input_hints(model: onnx.ModelProto) -> tuple[InputHint, ...]:
     specs = [tensor_spec(value) for value in graph.input]
     wanted = [s for s in specs if s.name not in defaults]
     axes = _sample_axes([s for s in wanted if not _is_parameter(s, uses)], uses)
+    places = most_tokens(graph)
     return tuple(
         InputHint(
             spec=s,
@@ -38,6 +40,7 @@ def input_hints(model: onnx.ModelProto) -> tuple[InputHint, ...]:
             optional=s.name in defaults,
             table=_rows_of_table(s, uses, but=("OneHot",)),
             added=_is_added(s, uses),
+            places=places if "int" in s.dtype and len(s.shape or ()) == 2 else None,
         )
         for s in specs
     )

@@ -109,6 +109,7 @@ def test_what_is_cut_off_is_counted(tmp_path: Path) -> None:
         (MASKED, {}, 128),
         (MASKED, {"tokenizer_config": {"model_max_length": 77}}, 77),
         ((*MASKED, replace(PLACES, table=50)), {}, 50),
+        ((replace(IDS, places=60), MASK), {"tokenizer_config": {"model_max_length": 77}}, 60),
         ((hint("input_ids", ("n", 9), "int64"), MASK), {}, 9),
     ],
 )
@@ -127,6 +128,8 @@ def test_a_model_of_one_length_is_filled_up_and_never_overrun(tmp_path: Path) ->
     assert found["attention_mask"].sum(axis=1).tolist() == [3, 4]
     with pytest.raises(DataError, match="--max-length 8: input 'input_ids' takes 7 tokens"):
         opened(tmp_path, "a", fixed, max_length=8)
+    with pytest.raises(DataError, match="--max-length 61: the model has places for 60 tokens"):
+        opened(tmp_path, "a", [replace(IDS, places=60), MASK], max_length=61)
 
 
 def test_rows_that_cannot_be_read_are_told_or_left_out(tmp_path: Path) -> None:

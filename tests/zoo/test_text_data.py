@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from onnx_affscore.api import signature
 from onnx_affscore.cli.main import main
 from onnx_affscore.data import open_source
 from onnx_affscore.data.companions import COMPANIONS
@@ -60,6 +61,17 @@ def test_the_command_line_scores_every_site_of_the_manifest(name: str, tmp_path:
         )
         # A Gelu or Silu is neither affine nor without any affine part.
         assert 0.2 < site["scores"]["affinity"] < 0.98
+
+
+def test_what_is_cut_off_is_said_aloud() -> None:
+    made = signature(
+        TEXT / "torch_bert.onnx",
+        str(TEXT / "text.txt"),
+        tokenizer=str(TEXT / "tokenizer.json"),
+        max_length=20,
+    )
+    cut = sum(len(ids) > 20 for ids in sentences())
+    assert made.warnings == (f"input_ids: {cut} of {LINES} cut off at 20 tokens",)
 
 
 @every_model
