@@ -13,15 +13,21 @@ from onnx_affscore.data.arrow_values import arrow, kind_of, list_of, numpy_type,
 from onnx_affscore.data.drawing import Rows
 from onnx_affscore.data.elements import Dtype
 from onnx_affscore.data.frames import Field, Group, as_labels
-from onnx_affscore.data.opening import Request, Table
-from onnx_affscore.data.tabular import as_table
 from onnx_affscore.errors import DataError, UnreadableRowsError
 from onnx_affscore.records import Array, Labels
 
-__all__ = ["ArrowFrame", "Piece", "arrow_pieces", "is_arrow", "open_arrow", "parquet_pieces"]
+__all__ = [
+    "ARROW_FILES",
+    "PARQUET_FILES",
+    "ArrowFrame",
+    "Piece",
+    "arrow_pieces",
+    "parquet_pieces",
+    "translated",
+]
 
-_PARQUET: Final = (".parquet", ".pq")
-_ARROW: Final = (".arrow", ".feather", ".ipc")
+PARQUET_FILES: Final = (".parquet", ".pq")
+ARROW_FILES: Final = (".arrow", ".feather", ".ipc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,46 +40,19 @@ class Piece:
     read: Callable[[Sequence[str]], Any]
 
 
-def is_arrow(text: str) -> bool:
-    """Whether a path is such a file by its name, or a folder that holds Parquet files."""
-    path = Path(text)
-    return path.suffix.lower() in (*_PARQUET, *_ARROW) or (path.is_dir() and bool(_inside(path)))
-
-
-def open_arrow(request: Request) -> Table:
-    """A file, or all Parquet files of a folder in the order of their names.
-
-    Raises
-    ------
-    DataError
-        A file cannot be read, or its columns do not suit the model.
-    MissingExtraError
-        pyarrow is not installed.
-    """
-    path = Path(request.text)
-    with _translated(path):
-        if path.is_dir():
-            pieces = [piece for file in _inside(path) for piece in parquet_pieces(file)]
-        else:
-            read = parquet_pieces if path.suffix.lower() in _PARQUET else arrow_pieces
-            pieces = read(path)
-        frame = ArrowFrame(request.text, pieces)
-    return as_table(frame, request)
-
-
 def parquet_pieces(path: Path) -> list[Piece]:
     """The row groups of a Parquet file, of which only the columns asked for are read."""
     arrow()
     import pyarrow.parquet as pq
 
-    with _translated(path):
+    with translated(path):
         file = pq.ParquetFile(path)
         schema = file.schema_arrow
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
 
     def of(number: int) -> Callable[[Sequence[str]], Any]:
         def read(names: Sequence[str]) -> Any:
-            with _translated(path):
+            with translated(path):
                 return file.read_row_group(number, columns=list(names))
 
         return read
@@ -85,7 +64,7 @@ def parquet_pieces(path: Path) -> list[Piece]:
 def arrow_pieces(path: Path) -> list[Piece]:
     """The record batches of an Arrow file or stream, mapped into memory."""
     pa = arrow()
-    with _translated(path):
+    with translated(path):
         try:
             reader = pa.ipc.open_file(pa.memory_map(str(path)))
             batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
@@ -125,7 +104,9 @@ class ArrowFrame:
         self._starts = np.array([0, *accumulate(p.count for p in self.pieces)])
         self.fields = tuple(self._field(name, schema.field(name).type) for name in schema.names)
         self.index = frozenset(
-            i for i, name in enumerate(schema.names) if name.startswith("__index_level_")
+            i
+            for i, name in enumerate(schema.names)
+            if name.startswith("__index_level_") or name in self.classes
         )
 
     @property
@@ -172,7 +153,7 @@ class ArrowFrame:
                 what = "text" if column.kind == "text" else what
                 reasons.setdefault(
                     row,
-                    f"{self._where(row)}: column '{column.name}' has no value, or not {what}",
+                    f"{self.place(row)}: column '{column.name}' has no value, or not {what}",
                 )
         if reasons:
             raise UnreadableRowsError(reasons)
@@ -183,7 +164,8 @@ class ArrowFrame:
             for g in groups
         ]
 
-    def _where(self, row: int) -> str:
+    def place(self, row: int) -> str:
+        """Where a row is: its file and its number there."""
         piece = int(np.searchsorted(self._starts, row, "right")) - 1
         first = next(i for i, p in enumerate(self.pieces) if p.where == self.pieces[piece].where)
         return f"{self.pieces[piece].where}, row {row - int(self._starts[first])}"
@@ -232,14 +214,8 @@ class ArrowFrame:
         return numpy_type(kind)
 
 
-def _inside(folder: Path) -> list[Path]:
-    """The Parquet files of a folder, also of the folders in it, such as a table's partitions."""
-    files = [*folder.glob("*"), *folder.glob("*/*")]
-    return sorted(f for f in files if f.suffix.lower() in _PARQUET)
-
-
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
     """Turn the errors of files and of Arrow into DataError."""
     try:
         yield

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from onnx_affscore import plugins
 from onnx_affscore.data.arrays import open_npy, open_npz
-from onnx_affscore.data.arrow import is_arrow, open_arrow
+from onnx_affscore.data.arrow_files import is_arrow, open_arrow
 from onnx_affscore.data.delimited import DELIMITED, open_delimited
 from onnx_affscore.data.fit import find_input
 from onnx_affscore.data.functions import is_function, open_function
 from onnx_affscore.data.opening import Made, Opened, Request, SourceKind
+from onnx_affscore.data.saved_dataset import is_saved_dataset, open_saved_dataset
 from onnx_affscore.data.sound import is_sound, open_sound
 from onnx_affscore.data.stdin import STDIN, open_stdin
 from onnx_affscore.data.synthetic import DISTRIBUTIONS
@@ -83,6 +84,13 @@ SOURCES: tuple[SourceKind, ...] = (
         "rows of text whose columns feed the inputs",
         lambda text: DELIMITED.fullmatch(text) is not None,
         open_delimited,
+    ),
+    SourceKind(
+        "saved-dataset",
+        "FOLDER[:SPLIT]",
+        "a data set that Hugging Face's library saved, of numbers, lists and text",
+        is_saved_dataset,
+        open_saved_dataset,
     ),
     SourceKind(
         "parquet",

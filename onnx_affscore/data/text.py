@@ -15,10 +15,9 @@ from onnx_affscore.data.sequences import Sequences, ids_column, settled
 from onnx_affscore.data.texts import Texts, json_texts, plain_texts
 from onnx_affscore.data.tokenizing import Tokenizer
 from onnx_affscore.errors import DataError
-from onnx_affscore.feeding import Feeding
 from onnx_affscore.records import Array, InputHint
 
-__all__ = ["open_json_lines", "open_text"]
+__all__ = ["as_rows_of_text", "open_json_lines", "open_text"]
 
 _HEEDED = frozenset({"tokenizer", "pair_field", "target_field", "max_length"})
 
@@ -28,19 +27,23 @@ USUAL_LENGTH = 128
 
 def open_text(request: Request) -> Table:
     """The lines of a text file, or its paragraphs."""
-    return _opened(request, plain_texts)
+    return as_rows_of_text(request, lambda: plain_texts(Path(request.text), request.feeding))
 
 
 def open_json_lines(request: Request) -> Table:
     """A field of every line of a file of JSON objects."""
-    return _opened(request, json_texts)
+    return as_rows_of_text(request, lambda: json_texts(Path(request.text), request.feeding))
 
 
-def _opened(request: Request, read: Callable[[Path, Feeding], Texts]) -> Table:
+def as_rows_of_text(request: Request, read: Callable[[], Texts]) -> Table:
+    """Texts as token ids, or as they are for a model with one input of text.
+
+    ``read`` opens the texts, once it is known that the model takes any.
+    """
     wanted = [h for h in request.hints if not h.optional]
     strings = [h for h in wanted if h.spec.dtype == "string"]
     if len(strings) == 1:
-        return _as_they_are(read(Path(request.text), request.feeding), strings[0])
+        return _as_they_are(read(), strings[0])
     ids = {
         side: hint
         for side, hint in token_ids(request.model).items()
@@ -58,7 +61,7 @@ def _opened(request: Request, read: Callable[[Path, Feeding], Texts]) -> Table:
             " ids; give the model's tokenizer with --tokenizer tokenizer.json"
         )
     tokenizer = Tokenizer.load(request.feeding.tokenizer)
-    found = _tokens(request, read(Path(request.text), request.feeding), tokenizer, ids)
+    found = _tokens(request, read(), tokenizer, ids)
     return replace(found, heeded=_HEEDED)
 
 
@@ -69,7 +72,7 @@ def _tokens(
     (side, hint), *more = ids.items()
     masked = {s: _mask_of(s, request) is not None for s in ids}
     if not more and side == "source" and not masked[side]:
-        if texts.labels is not None or request.feeding.pair_field is not None:
+        if request.feeding.label is not None or request.feeding.pair_field is not None:
             raise DataError(
                 f"{texts.name}: the model has no mask for padding, so that texts are joined to"
                 " blocks of one length, which have no label and no pair; leave out --label and"

@@ -58,6 +58,13 @@ def example(kind: str, folder: Path, images: Array) -> str:  # noqa: PLR0911, PL
             column = pa.array(images.reshape(len(images), -1).tolist(), pa.list_(pa.float32(), 16))
             pq.write_table(pa.table({"image": column}), folder / "x.parquet", row_group_size=3)
             return str(folder / "x.parquet")
+        case "saved-dataset":
+            values = pa.array(images.reshape(len(images), -1).tolist(), pa.list_(pa.float32(), 16))
+            found = pa.table({"image": values})
+            with pa.ipc.new_stream(folder / "x.arrow", found.schema) as writer:
+                writer.write_table(found, max_chunksize=4)
+            (folder / "dataset_info.json").write_text("{}")
+            return str(folder)
         case "sound":
             for number, sound in enumerate(images.reshape(len(images), -1)):
                 wavfile.write(folder / f"{number}.wav", 16000, sound.repeat(8))

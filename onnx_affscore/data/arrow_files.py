@@ -1,0 +1,51 @@
+"""Data sources in Parquet and Arrow files: columns of a table, or of text for a tokenizer."""
+
+from pathlib import Path
+
+from onnx_affscore.data.arrow import (
+    ARROW_FILES,
+    PARQUET_FILES,
+    ArrowFrame,
+    arrow_pieces,
+    parquet_pieces,
+    translated,
+)
+from onnx_affscore.data.arrow_texts import as_data
+from onnx_affscore.data.opening import Request, Table
+
+__all__ = ["is_arrow", "open_arrow"]
+
+
+def is_arrow(text: str) -> bool:
+    """Whether a path is such a file by its name, or a folder that holds Parquet files."""
+    path = Path(text)
+    return path.suffix.lower() in (*PARQUET_FILES, *ARROW_FILES) or (
+        path.is_dir() and bool(_inside(path))
+    )
+
+
+def open_arrow(request: Request) -> Table:
+    """A file, or all Parquet files of a folder in the order of their names.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read, or its columns do not suit the model.
+    MissingExtraError
+        pyarrow is not installed.
+    """
+    path = Path(request.text)
+    with translated(path):
+        if path.is_dir():
+            pieces = [piece for file in _inside(path) for piece in parquet_pieces(file)]
+        else:
+            read = parquet_pieces if path.suffix.lower() in PARQUET_FILES else arrow_pieces
+            pieces = read(path)
+        frame = ArrowFrame(request.text, pieces)
+    return as_data(frame, request)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The Parquet files of a folder, also of the folders in it, such as a table's partitions."""
+    files = [*folder.glob("*"), *folder.glob("*/*")]
+    return sorted(f for f in files if f.suffix.lower() in PARQUET_FILES)
