@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from onnx_affscore.errors import AffscoreError, DegenerateScoreError
     from onnx_affscore.records import ActivationSite, ScoredSite, Signature
     from onnx_affscore.score import affinity_score
+    from onnx_affscore.several import signatures
     from onnx_affscore.statistics.compare import compare
 
 __version__ = "0.1.0"
@@ -26,6 +27,7 @@ _PLACES = {
     "affinity_score": "onnx_affscore.score",
     "compare": "onnx_affscore.statistics.compare",
     "signature": "onnx_affscore.api",
+    "signatures": "onnx_affscore.several",
     "sites": "onnx_affscore.api",
 }
 
@@ -39,6 +41,7 @@ __all__ = [
     "affinity_score",
     "compare",
     "signature",
+    "signatures",
     "sites",
 ]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from onnx_affscore.asked import Asked, parse_operators
+from onnx_affscore.data.sharing import SharedData
 from onnx_affscore.data.source import Data
 from onnx_affscore.features import SaveFeatures
 from onnx_affscore.graph.annotate import Annotated, annotate, with_nodes_of
@@ -28,6 +29,7 @@ def signature(
     progress: Progress | None = None,
     influence: str | Path | None = None,
     save_features: str | Path | None = None,
+    shared: SharedData | None = None,
     **options: Any,
 ) -> Signature:
     """Return the non-linearity signature of a model on data.
@@ -48,6 +50,8 @@ def signature(
     save_features
         A ``.npz`` or ``.safetensors`` file to write, with the features before and behind every
         scored site, see :mod:`onnx_affscore.report.features_file`.
+    shared
+        What was read of the data for other models: see :func:`onnx_affscore.signatures`.
     **options
         The fields of :class:`onnx_affscore.options.Options` (``samples``, ``batch_size``,
         ``seed``, ``device``, ``covariance``, ...), and ``roles`` (comma-separated), ``include``
@@ -90,13 +94,19 @@ def signature(
         features_file.check_features_path(save_features)
         save = partial(features_file.save_features, save_features)
     if influence is None:
-        return measure(model, data, options=chosen, progress=progress, save=save)
+        return measure(model, data, options=chosen, progress=progress, save=save, shared=shared)
     from onnx_affscore.report.influence import check_influence_path, write_influence
 
     check_influence_path(influence)
     kept: dict[str, FloatArray] = {}
     found = measure(
-        model, data, options=chosen, progress=progress, keep=kept.__setitem__, save=save
+        model,
+        data,
+        options=chosen,
+        progress=progress,
+        keep=kept.__setitem__,
+        save=save,
+        shared=shared,
     )
     write_influence(influence, found, {s.name: kept[s.name] for s in found.sites if s.name in kept})
     return found

@@ -15,6 +15,7 @@
     ├── OptionError         (ValueError)   2   a value that no option takes
     ├── NothingToScoreError (ValueError)   4   no activation site, or none selected
     ├── DegenerateScoreError(ValueError)   a score of a constant input or output: 0/0
+    ├── ModelsFailedError                  some of several models failed
     ├── MissingExtraError (ImportError)    an optional dependency is not installed
     └── InternalError     (RuntimeError)   a bug of this package, never the user's fault
 
@@ -34,6 +35,7 @@ __all__ = [
     "InternalError",
     "MissingExtraError",
     "ModelError",
+    "ModelsFailedError",
     "NothingToScoreError",
     "OptionError",
     "PluginError",
@@ -125,6 +127,20 @@ class MissingExtraError(AffscoreError, ImportError):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the call that made it: an exception may come from another process."""
         return self._made, ()
+
+
+class ModelsFailedError(AffscoreError):
+    """Some of several models failed; ``done`` and ``failed`` have what came of each, by name."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        done: Mapping[str, Any] | None = None,
+        failed: Mapping[str, Exception] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.done, self.failed = dict(done or {}), dict(failed or {})
 
 
 class InternalError(AffscoreError, RuntimeError):

@@ -8,6 +8,7 @@ from typing import Any
 from onnx_affscore.by_class import by_class, check_labels
 from onnx_affscore.chance import seen
 from onnx_affscore.data.columns import ColumnSource
+from onnx_affscore.data.sharing import SharedData
 from onnx_affscore.data.source import Data
 from onnx_affscore.engine import open_engine
 from onnx_affscore.features import Features, SaveFeatures
@@ -49,11 +50,13 @@ def measure(
     progress: Progress | None = None,
     keep: Keep | None = None,
     save: SaveFeatures | None = None,
+    shared: SharedData | None = None,
 ) -> Signature:
     """Score every activation of a model on data and return its signature.
 
     ``keep`` gets the influence of the samples on every score, where the options ask for it;
-    ``save`` gets the features of all sites that have any.
+    ``save`` gets the features of all sites that have any. ``shared`` holds what was read of the
+    data for other models.
 
     Raises :class:`NothingToScoreError` where no site is found or selected, and the other errors
     of :mod:`onnx_affscore.errors` where the model, the data or the runtime fail.
@@ -62,7 +65,9 @@ def measure(
     start = time.perf_counter()
     with open_engine(options) as engine:
         return _measured(
-            Measurement(model_path, options, engine, whole=options.cluster is not None),
+            Measurement(
+                model_path, options, engine, whole=options.cluster is not None, shared=shared
+            ),
             data,
             progress,
             keep=keep,

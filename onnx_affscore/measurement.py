@@ -14,6 +14,7 @@ from onnx_affscore.asked import OPERATORS
 from onnx_affscore.data import open_source
 from onnx_affscore.data.columns import fixed_batch
 from onnx_affscore.data.masks import token_masks
+from onnx_affscore.data.sharing import SharedData
 from onnx_affscore.data.source import Data
 from onnx_affscore.data.synthetic import first_that_runs
 from onnx_affscore.encoding import encoded_source
@@ -58,6 +59,7 @@ class Measurement:
     ``lost`` are rows of the data that could not be run and were left out, with the reasons.
     ``prepared`` is the model that is tapped: once its sites are located, the loaded one with
     whatever hides an activation opened up. ``kept`` keeps finished batches, by default nothing.
+    ``shared`` is what was read of the data for other models.
     ``whole`` keeps all weights in the message, so that it
     can be written to a file or sent to another machine.
     """
@@ -69,8 +71,9 @@ class Measurement:
         engine: Engine | None = None,
         *,
         whole: bool = False,
+        shared: SharedData | None = None,
     ) -> None:
-        self.options = options
+        self.options, self.shared = options, shared
         self.engine = LocalEngine(options) if engine is None else engine
         self.model = load(model_path)
         if not whole:
@@ -109,7 +112,14 @@ class Measurement:
         o = self.options
         if o.encoder is not None:
             return encoded_source(o.encoder, data, self.hints, engine=self.engine, options=o)
-        return open_source(data, self.hints, samples=o.samples, seed=o.seed, feeding=o.feeding)
+        return open_source(
+            data,
+            self.hints,
+            samples=o.samples,
+            seed=o.seed,
+            feeding=o.feeding,
+            shared=self.shared,
+        )
 
     def session(
         self, proto: onnx.ModelProto, *, optimisation: str = "all", early: Sequence[str] = ()

@@ -1,21 +1,23 @@
-"""``score MODEL``: the signature of one model on data."""
+"""``score MODEL...``: the signature of one model, or of several, on data."""
 
+from functools import partial
 from typing import Any
 
 import click
 
-from onnx_affscore.cli.shared import ASKED, DEBUG, MODEL, SCORING, progress_bar, say_warnings
-from onnx_affscore.cli.talk import show
+from onnx_affscore.cli.shared import ASKED, DEBUG, MODELS, SCORING, progress_bar, say_warnings
+from onnx_affscore.cli.talk import say, show
 
 __all__ = ["command"]
 
 _FILE = click.Path(dir_okay=False, allow_dash=True)
 _FILES = ("json", "csv", "html", "plot", "histogram")
+_COULD_NOT_ANALYSE = 3
 _INCOMPLETE = 5
 
 
 @click.command(name="score", short_help="Score every activation of MODEL on data.")
-@MODEL
+@MODELS
 @SCORING
 @click.option(
     "--by",
@@ -69,24 +71,37 @@ _INCOMPLETE = 5
 @click.option("--quiet", is_flag=True, help="No table, no warnings.")
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
 @DEBUG
-def command(model: str, data: tuple[str, ...], **options: Any) -> int:
-    """Score every activation of MODEL on data: table on stdout, files on request."""
-    from onnx_affscore import api
-    from onnx_affscore.report import output, to_text
-    from onnx_affscore.report.files import STDOUT
+def command(models: tuple[str, ...], data: tuple[str, ...], **options: Any) -> int:
+    """Score every activation of MODEL on data: table on stdout, files on request.
 
-    files = output.planned({name: options.pop(f"{name}_file") for name in _FILES})
-    folder, strict = options.pop("output_dir"), options.pop("strict")
-    quiet, no_progress = options.pop("quiet"), options.pop("no_progress")
+    Several models are scored one after the other on the same data, which are read once. Names of
+    files then hold {model}, and --output-dir and --resume have a folder for each.
+    """
+    from onnx_affscore import several
+    from onnx_affscore.report import output, to_text
+    from onnx_affscore.report.models_text import models_text
+
+    files = {name: options.pop(f"{name}_file") for name in _FILES}
+    outputs = output.Outputs.planned(several.files_of(models, files), options.pop("output_dir"))
+    strict, quiet = options.pop("strict"), options.pop("quiet")
+    bars = partial(progress_bar, hidden=options.pop("no_progress") or quiet)
     if options["metrics"] is not None:
         options["metrics"] = tuple(m.strip() for m in options["metrics"].split(",") if m.strip())
-    with progress_bar(hidden=quiet or no_progress) as progress:
-        signature = api.signature(model, data or None, progress=progress, **options)
-    say_warnings(signature.warnings, hidden=quiet)
-    for name, path in files:
-        output.write_as(signature, name, path)
-    if folder is not None:
-        output.write_all(signature, folder)
-    if not quiet and all(path != STDOUT for _, path in files):
-        show(to_text(signature))
-    return _INCOMPLETE if strict and output.incomplete(signature) else 0
+    done: list[tuple[str, Any]] = []
+    for outcome in several.each_signature(models, data or None, progress=bars, **options):
+        prefix = f"{outcome.name}: " if len(models) > 1 else ""
+        if outcome.signature is None:
+            if outcome.error is not None and not prefix:
+                raise outcome.error
+            say(f"error: {prefix}{outcome.told}")
+            continue
+        say_warnings([prefix + text for text in outcome.signature.warnings], hidden=quiet)
+        outputs.write(outcome.name, outcome.signature)
+        if not quiet and not outputs.to_stdout:
+            show(to_text(outcome.signature) + ("\n" if prefix else ""))
+        done.append((outcome.name, outcome.signature))
+    if not quiet and not outputs.to_stdout and len(done) > 1:
+        show(models_text(done))
+    if len(done) < len(models):
+        return _COULD_NOT_ANALYSE
+    return _INCOMPLETE if strict and any(output.incomplete(s) for _, s in done) else 0

@@ -1,7 +1,7 @@
 """Options that several commands have, and the talk on stderr."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,9 +9,12 @@ import click
 
 from onnx_affscore.cli.talk import say
 
-__all__ = ["ASKED", "DEBUG", "MODEL", "SCORING", "progress_bar", "say_warnings"]
+__all__ = ["ASKED", "DEBUG", "MODEL", "MODELS", "SCORING", "progress_bar", "say_warnings"]
 
 MODEL = click.argument("model", type=click.Path(exists=True))
+MODELS = click.argument(
+    "models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(exists=True)
+)
 
 
 def DEBUG(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 - a decorator constant
@@ -268,7 +271,9 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
 
 
 @contextmanager
-def progress_bar(*, hidden: bool) -> Iterator[Callable[[int, int | None], None] | None]:
+def progress_bar(
+    label: str = "samples", *, hidden: bool
+) -> Iterator[Callable[[int, int | None], None] | None]:
     """Yield a progress function that draws a bar on stderr, None where stderr is no terminal."""
     if hidden or not sys.stderr.isatty():
         yield None
@@ -278,7 +283,7 @@ def progress_bar(*, hidden: bool) -> Iterator[Callable[[int, int | None], None] 
     def update(done: int, total: int | None) -> None:
         nonlocal bar
         if bar is None:
-            bar = click.progressbar(length=total or 0, label="samples", file=sys.stderr)
+            bar = click.progressbar(length=total or 0, label=label, file=sys.stderr)
             bar.__enter__()
         if total is None:
             bar.length = max(bar.length, done)
@@ -291,7 +296,7 @@ def progress_bar(*, hidden: bool) -> Iterator[Callable[[int, int | None], None] 
             bar.__exit__(None, None, None)
 
 
-def say_warnings(warnings: tuple[str, ...], *, hidden: bool) -> None:
+def say_warnings(warnings: Sequence[str], *, hidden: bool) -> None:
     """Print what the user should know of a run on stderr."""
     if not hidden:
         for warning in warnings:

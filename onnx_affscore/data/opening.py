@@ -87,10 +87,16 @@ Opened: TypeAlias = Table | Feeds | Made
 
 @dataclass(frozen=True, slots=True)
 class SourceKind:
-    """One row of SOURCES: ``form`` is how the specification looks, ``help`` what it means."""
+    """One row of SOURCES: ``form`` is how the specification looks, ``help`` what it means.
+
+    ``named``: what an input gets may hang on its name. ``slow``: a row takes longer to read than
+    one that was kept in a temporary file.
+    """
 
     name: str
     form: str
     help: str
     matches: Callable[[str], bool]
     open: Callable[[Request], Opened]
+    named: bool = True
+    slow: bool = True

@@ -14,6 +14,7 @@ from onnx_affscore.data.companions import companions
 from onnx_affscore.data.drawing import Rows, kept_rows
 from onnx_affscore.data.fit import check_complete, find_input, fit_array
 from onnx_affscore.data.opening import Feeds, Made, Request, Table, Tokens
+from onnx_affscore.data.sharing import SharedData
 from onnx_affscore.data.spec import open_spec, split_name
 from onnx_affscore.data.stdin import STDIN
 from onnx_affscore.data.stream import FeedSource
@@ -55,6 +56,7 @@ def open_source(
     seed: int = 0,
     feeding: Feeding | None = None,
     elsewhere: Collection[str] = (),
+    shared: SharedData | None = None,
 ) -> DataSource:
     """Open the data for a model.
 
@@ -76,6 +78,8 @@ def open_source(
         What is known of the data besides: labels, what to do with rows that cannot be read.
     elsewhere
         Inputs that get their values from elsewhere.
+    shared
+        What was read for other models, and is read for this one.
 
     Raises
     ------
@@ -90,6 +94,7 @@ def open_source(
         seed=seed,
         feeding=feeding or Feeding(),
         elsewhere=frozenset(elsewhere),
+        shared=shared,
     )
     source = _opened(data, parts)
     said = parts.feeding
@@ -122,7 +127,8 @@ def _opened(data: Data, parts: "_Parts") -> DataSource:
         if len(texts) == len(data):
             return _from_specs(texts, parts) if texts else parts.made_up("synthetic")
     if isinstance(data, Iterable):
-        return parts.stream(data, name=_STREAM)
+        feeds = data if parts.shared is None else parts.shared.feeds(data)
+        return parts.stream(feeds, name=_STREAM)
     raise DataError(
         f"found data of type {type(data).__name__}; give a file name, an array, a mapping of "
         f"input names to arrays, or an iterable of such mappings"
@@ -138,6 +144,7 @@ class _Parts:
     seed: int
     feeding: Feeding = field(default_factory=Feeding)
     elsewhere: frozenset[str] = frozenset()
+    shared: SharedData | None = None
     labels: Labels | None = None
     columns: dict[str, Column] = field(default_factory=dict)
     random: dict[str, str] = field(default_factory=dict)
@@ -282,7 +289,7 @@ def _from_specs(texts: Sequence[str], parts: _Parts) -> DataSource:
     for hint, text in sorted(split, key=_turn):
         free = parts.free if hint is None else (hint,)
         request = Request(text, free, parts.feeding, parts.hints)
-        opened = open_spec(request)
+        opened = open_spec(request) if parts.shared is None else parts.shared.open(request)
         if isinstance(opened, Table):
             parts.add(opened)
         elif isinstance(opened, Made):

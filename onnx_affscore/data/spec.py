@@ -20,7 +20,7 @@ from onnx_affscore.data.text import open_json_lines, open_text
 from onnx_affscore.errors import AffscoreError, DataError, PluginError
 from onnx_affscore.records import InputHint
 
-__all__ = ["SOURCES", "open_spec", "split_name"]
+__all__ = ["SOURCES", "kind_of", "open_spec", "split_name"]
 
 _RANDOM = re.compile(r"random(?::(.*))?", re.DOTALL)
 
@@ -56,6 +56,8 @@ SOURCES: tuple[SourceKind, ...] = (
         "one NumPy array, for a model with one input",
         lambda text: _suffix(".npy").fullmatch(text) is not None,
         open_npy,
+        named=False,
+        slow=False,
     ),
     SourceKind(
         "npz",
@@ -63,6 +65,7 @@ SOURCES: tuple[SourceKind, ...] = (
         "NumPy arrays by input name",
         lambda text: _suffix(".npz").fullmatch(text) is not None,
         open_npz,
+        slow=False,
     ),
     SourceKind(
         "stdin",
@@ -70,6 +73,7 @@ SOURCES: tuple[SourceKind, ...] = (
         "a .npy or .npz file on standard input",
         lambda text: text == STDIN,
         open_stdin,
+        slow=False,
     ),
     SourceKind(
         "function",
@@ -112,6 +116,7 @@ SOURCES: tuple[SourceKind, ...] = (
         "sound, resampled and cut or padded to the model's length, or in windows",
         is_sound,
         open_sound,
+        named=False,
     ),
     SourceKind(
         "text",
@@ -138,9 +143,9 @@ def open_spec(request: Request) -> Opened:
     DataError
         No kind matches, or the matching one cannot read the data.
     """
-    for kind in SOURCES:
-        if kind.matches(request.text):
-            return kind.open(request)
+    known = kind_of(request.text)
+    if known is not None:
+        return known.open(request)
     added = plugins.load(plugins.SOURCES, SourceKind, builtin={k.name for k in SOURCES})
     for name, kind in added.rows.items():
         try:
@@ -161,6 +166,11 @@ def open_spec(request: Request) -> Opened:
     else:
         what = "a file of an unknown kind" if path.exists() else "no such file"
     raise DataError(f"--data {request.text}: found {what}; give one of: {forms}{broken}")
+
+
+def kind_of(text: str) -> SourceKind | None:
+    """Return the first kind of the table that matches a specification, None for a plug-in's."""
+    return next((kind for kind in SOURCES if kind.matches(text)), None)
 
 
 def split_name(text: str, hints: Sequence[InputHint]) -> tuple[InputHint | None, str]:

@@ -1,8 +1,10 @@
 """From a signature to files: one format or figure, or every format into a folder."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import final
 
 from onnx_affscore.errors import (
     AffscoreError,
@@ -17,7 +19,7 @@ from onnx_affscore.report.figures import histogram, image_bytes
 from onnx_affscore.report.files import STDOUT
 from onnx_affscore.report.planning import planned_files
 
-__all__ = ["format_of", "incomplete", "planned", "write_all", "write_as"]
+__all__ = ["Outputs", "format_of", "incomplete", "planned", "write_all", "write_as"]
 
 PLOT, HISTOGRAM = "plot", "histogram"
 
@@ -30,6 +32,35 @@ def planned(files: Mapping[str, str | None]) -> list[tuple[str, str]]:
     """
     plan = planned_files(files, figures=(PLOT, HISTOGRAM))
     return [(Path(path).suffix[1:] if name == PLOT else name, path) for name, path in plan]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where the signatures of models go: ``files`` by model, and a ``folder`` for everything."""
+
+    files: Mapping[str, Sequence[tuple[str, str]]]
+    folder: str | None
+
+    @classmethod
+    def planned(
+        cls, files: Mapping[str, Mapping[str, str | None]], folder: str | None
+    ) -> "Outputs":
+        """Check what each model is to write, by its name; raises as :func:`planned` does."""
+        return cls({name: planned(own) for name, own in files.items()}, folder)
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether stdout is a file's."""
+        return any(path == STDOUT for own in self.files.values() for _, path in own)
+
+    def write(self, name: str, signature: Signature) -> None:
+        """Write the files of one model; of several each has a folder of its own."""
+        for kind, path in self.files[name]:
+            write_as(signature, kind, path)
+        if self.folder is not None:
+            several = len(self.files) > 1
+            write_all(signature, Path(self.folder) / name if several else self.folder)
 
 
 def format_of(path: str, *, name: str | None = None) -> str:

@@ -201,13 +201,14 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
     flags = ["--no-verify", "--strict", "--quiet", "--no-progress", "--debug", "--composition"]
     flags += ["--no-details"]
     known = {o for p in score.command.params for o in (*p.opts, *p.secondary_opts)}
-    untried = known - {*options, *flags, "model"}
+    untried = known - {*options, *flags, "models"}
     assert untried == {
         "--verify", "--details", "--custom-op-library", "--cluster", "--resume",
         "--provider", "--provider-option",  # other builds of the runtime: tests/run
         "--label", "--stratify", "--by", "--columns",  # data with classes or columns: tests/data
         "--tokenizer", "--text-unit", "--text-field", "--pair-field", "--target-field",
         "--max-length", "--label-pattern", "--sample-rate", "--window", "--save-features",
+        "--encoder",
     }  # fmt: skip
     result = cli("score", "model.onnx", *(x for pair in options.items() for x in pair), *flags)
     assert result == Result(0, "", "")
