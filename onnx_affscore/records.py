@@ -101,8 +101,9 @@ class TensorLayout:
     where one run of the model is one sample. ``feature_axis`` is None where the tensor has no
     features: one column. The first ``stacked`` axes count the iterations of loops that the tensor
     lies in: they exist only outside the loop. ``mask`` says which positions along axis ``tokens``
-    are padding. ``flat``: elements up to the first number and from the second on lie
-    where the activation that put them out is flat; None where there is no such end.
+    are padding; where that is the sample axis, it counts the tokens of one sample after another.
+    ``flat``: elements up to the first number and from the second on lie where the activation that
+    put them out is flat; None where there is no such end.
     """
 
     dtype: str

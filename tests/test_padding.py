@@ -50,8 +50,11 @@ class _Model(Builder):
         return self.op("Where", self.op("LessOrEqual", steps, rows), 0.0, -1e4)
 
     def sites(self, x: str) -> str:
-        """Activations with tokens along axis 1, 2 behind features, and 2 behind heads."""
+        """Activations with tokens along axis 1, 0, 2 behind features, and 2 behind heads."""
         x = self.op("Relu", self.dense(x, WIDTH, WIDTH))
+        joined = self.op("Reshape", x, self.tensor(np.array([-1, WIDTH])))
+        joined = self.op("Elu", self.dense(joined, WIDTH, WIDTH, seed=5))
+        x = self.op("Reshape", joined, self.op("Shape", x))
         turned = self.op("Tanh", self.op("Transpose", x, perm=[0, 2, 1]))
         x = self.op("Transpose", turned, perm=[0, 2, 1])
         shape = self.tensor(np.array([0, 0, HEADS, WIDTH // HEADS]))
@@ -164,7 +167,7 @@ def test_an_encoder(size: int, side: str, tmp_path: Path) -> None:
     chosen = options(tmp_path)
     padded = features(path, str(tmp_path / "x.txt"), size=size, options=chosen)
     single = features(path, alone(TEXTS, None, told=False), size=1, options=Options(device="cpu"))
-    same(padded, single, sites=3)
+    same(padded, single, sites=4)
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["decoder mask", "no decoder mask"])
@@ -174,7 +177,7 @@ def test_an_encoder_and_its_decoder(told: bool, said: list[str], tmp_path: Path)
     chosen = options(tmp_path, target_field="to")
     padded = features(path, json_rows(tmp_path / "x.jsonl", said), size=6, options=chosen)
     single = features(path, alone(TEXTS, said, told=told), size=1, options=Options(device="cpu"))
-    same(padded, single, sites=7)
+    same(padded, single, sites=9)
 
 
 def json_rows(path: Path, said: Sequence[str] = SAID, *more: str) -> str:
@@ -192,8 +195,8 @@ def test_an_encoder_and_a_decoder_in_two_files_are_as_one(said: list[str], tmp_p
     beside = replace(chosen, encoder=str(encoder_file))
     one = features(whole, data, size=6, options=chosen)
     two = features(decoder_file, data, size=4, options=beside)
-    assert len(two) == 4  # the last ones of the whole, which has three of the encoder before
-    for found, expected in zip(two.values(), list(one.values())[3:], strict=True):
+    assert len(two) == 5  # the last ones of the whole, which has four of the encoder before
+    for found, expected in zip(two.values(), list(one.values())[4:], strict=True):
         np.testing.assert_allclose(found, expected, rtol=RTOL, atol=ATOL)
 
 
@@ -287,5 +290,5 @@ def test_padding_would_have_counted(tmp_path: Path) -> None:
     right = features(path, feed, size=6, options=plain)
     wrong = features(path, {"input_ids": ids}, size=6, options=plain)
     single = features(path, alone(TEXTS, None, told=False), size=1, options=plain)
-    same(right, single, sites=3)
+    same(right, single, sites=4)
     assert all(np.abs(wrong[name] - single[name]).max() > 0.01 for name in single)

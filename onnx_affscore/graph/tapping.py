@@ -11,7 +11,12 @@ from onnx_affscore.graph.averaging import channel_mean, has_channels_first
 from onnx_affscore.graph.bundling import Shape
 from onnx_affscore.graph.pooling import Read, raw_reader, reader
 from onnx_affscore.graph.saturation import Ends
-from onnx_affscore.graph.token_weights import real_tokens, without_padding
+from onnx_affscore.graph.token_weights import (
+    has_joined_tokens,
+    real_tokens,
+    with_tokens,
+    without_padding,
+)
 from onnx_affscore.graph.writing import NodeWriter
 from onnx_affscore.records import Array, TensorLayout
 from onnx_affscore.taps import Tap
@@ -88,8 +93,10 @@ class TapWriter:
         the graph fixes all but the first axis.
         """
         written = Written()
-        axes, read = reader(layout, pool, seed)
         x = name
+        if pool == "mean" and has_joined_tokens(layout):
+            x, layout = with_tokens(self.nodes, written.nodes, x, layout)
+        axes, read = reader(layout, pool, seed)
         if inside or layout.dtype in ("float16", "bfloat16"):
             # a mean in half precision loses digits
             x = self.nodes.add(written.nodes, "Cast", [x], to=int(onnx.TensorProto.FLOAT))

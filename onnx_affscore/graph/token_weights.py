@@ -11,7 +11,14 @@ from onnx_affscore.graph.view import reads
 from onnx_affscore.graph.writing import NodeWriter
 from onnx_affscore.records import ProbedTensor, TensorLayout, TokenMask
 
-__all__ = ["dependents", "masked", "real_tokens", "without_padding"]
+__all__ = [
+    "dependents",
+    "has_joined_tokens",
+    "masked",
+    "real_tokens",
+    "with_tokens",
+    "without_padding",
+]
 
 _OPSET_WITH_WHERE = 9
 _OPSET_WITH_SLICE_INPUTS = 10
@@ -55,9 +62,32 @@ def masked(
             for axis, size in enumerate(tensor.shape)
             if size == mask.tokens and axis not in (layout.sample_axis, layout.feature_axis)
         ]
-        if depends and len(axes) == 1 and layout.sample_axis == 0 and not layout.stacked:
+        if not depends or layout.sample_axis != 0 or layout.stacked:
+            continue
+        if len(axes) == 1:
             return replace(layout, mask=mask, tokens=axes[0])
+        if layout.rank == 2 and 1 < mask.tokens == tensor.shape[0] / tensor.samples:
+            return replace(layout, mask=mask, tokens=0)
     return layout
+
+
+def has_joined_tokens(layout: TensorLayout) -> bool:
+    """Whether the tokens of all samples are the rows of a table, (samples x tokens, features)."""
+    return layout.mask is not None and layout.tokens == layout.sample_axis
+
+
+def with_tokens(
+    writer: NodeWriter, nodes: list[onnx.NodeProto], x: str, layout: TensorLayout
+) -> tuple[str, TensorLayout]:
+    """Append a table as (samples, tokens, features), and return how that is laid out."""
+    mask = layout.mask
+    if mask is None:
+        return x, layout
+    rows = _behind(writer, nodes, mask.name, mask.past) if mask.past else mask.name
+    rest = writer.constant("rest", np.array([-1], np.int64))
+    shape = writer.add(nodes, "Concat", [writer.add(nodes, "Shape", [rows]), rest], axis=0)
+    apart = replace(layout, rank=3, feature_axis=2, tokens=1)
+    return writer.add(nodes, "Reshape", [x, shape]), apart
 
 
 def real_tokens(
