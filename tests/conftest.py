@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from onnx_affscore import site_scores
+from onnx_affscore import local, site_scores
 from onnx_affscore.records import PairedSample, SiteScore
 
 
@@ -20,4 +20,6 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[PairedSample]:
         return found
 
     monkeypatch.setattr(site_scores, "score_sample", spy)
+    # Threads would reach it in an order of their own.
+    monkeypatch.setattr(local, "automatic_jobs", lambda _sites: 1)
     return seen
