@@ -30,7 +30,7 @@ def score(name: str, **options: Any) -> Signature:
 def assert_same(found: Signature, wanted: Signature) -> None:
     """All but seconds, and where the work was done."""
     apart = {"seconds", "workers"}
-    assert found.sites == wanted.sites
+    assert (found.sites, found.groups) == (wanted.sites, wanted.groups)
     assert (found.data, found.model, found.skipped) == (wanted.data, wanted.model, wanted.skipped)
     assert found.warnings == wanted.warnings
     for key in found.run.keys() - apart:
@@ -47,9 +47,10 @@ def test_the_same_batches_and_threads_give_the_same_bits(name: str, cluster: Mac
 
 
 def test_data_of_one_pass_and_a_short_batch_give_the_same_bits(cluster: Machines) -> None:
-    options = ALIKE | {"samples": 37, "batch_size": 8}
+    options = ALIKE | {"samples": 37, "batch_size": 8, "label": "label", "by": "label"}
     found = score("torch_vit", cluster=cluster.address, **options)
     assert_same(found, score("torch_vit", **options))
+    assert found.groups is not None
 
 
 def test_other_batches_and_threads_move_rounding_only(cluster: Machines) -> None:
