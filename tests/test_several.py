@@ -1,6 +1,7 @@
 """Several models on the same data: every row read once, the numbers of separate runs."""
 
 import json
+import wave
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,9 +26,9 @@ X = np.random.default_rng(0).normal(size=(ROWS, 6)).astype(np.float32)
 QUICK: dict[str, Any] = {"metrics": (), "details": False}
 
 
-def made(path: Path, *, seed: int, name: str = "x", kind: str = "Relu") -> Path:
+def made(path: Path, *, seed: int, name: str = "x", kind: str = "Relu", width: int = 6) -> Path:
     g = Builder()
-    x = g.dense(g.input([f"batch_{seed}", 6], name), 6, 5, seed=seed)
+    x = g.dense(g.input([f"batch_{seed}", width], name), width, 5, seed=seed)
     g.output(g.dense(g.op(kind, x), 5, 2), ["n", 2])
     return g.save(path)
 
@@ -91,6 +92,36 @@ def test_every_row_is_read_once_and_the_numbers_are_those_of_separate_runs(
     alike(found, [signature(m, "slow", **options) for m in ("a.onnx", "b.onnx")])
     assert reads[0] > 2  # the tooth: separate runs do read it again and again
     assert found[0].sites != found[1].sites
+
+
+def test_sounds_serve_inputs_of_any_name_and_are_decoded_once(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "sounds").mkdir()
+    made(here / "a.onnx", seed=1, width=900)
+    made(here / "b.onnx", seed=2, width=900, name="speech")
+    for i in range(70):
+        with wave.open(f"sounds/{i:02}.wav", "wb") as file:
+            file.setparams((1, 2, 8000, 900, "NONE", ""))
+            draw = np.random.default_rng(i).normal(size=900)
+            file.writeframes((draw * 5000).astype("<i2").tobytes())
+    opened: Counter[str] = Counter()
+    path_open = Path.open
+
+    def counted(path: Path, *arguments: Any, **options: Any) -> Any:
+        opened[path.name] += path.suffix == ".wav"
+        return path_open(path, *arguments, **options)
+
+    options = {"sample_rate": 8000, **QUICK}
+    wanted = [signature(m, "sounds", **options) for m in ("a.onnx", "b.onnx")]
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", counted)
+        alone = signature("a.onnx", "sounds", **options)
+        once = opened["69.wav"]
+        opened.clear()
+        alike(signatures(["a.onnx", "b.onnx"], "sounds", **options), wanted)
+    alike([alone], wanted[:1])
+    assert 0 < opened["69.wav"] <= once
 
 
 @pytest.mark.usefixtures("here")
