@@ -57,7 +57,7 @@ def _texts(value: object) -> tuple[str, ...] | None:
 def _pattern(value: object) -> str | None:
     try:
         return _text(value) and re.compile(str(value)).pattern
-    except re.error:
+    except (re.error, RecursionError, OverflowError):
         return None
 
 
@@ -151,8 +151,10 @@ def parse_policy(text: str, *, origin: str = "policy") -> Policy:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except (tomllib.TOMLDecodeError, ValueError) as exc:
         raise OptionError(f"{origin} is no TOML: {exc}") from exc
+    except RecursionError as exc:
+        raise OptionError(f"{origin} is nested too deeply; wanted [[rule]] tables") from exc
     _known(document, _TOP, origin)
     if document.get("version") != VERSION:
         found = document.get("version", "none")

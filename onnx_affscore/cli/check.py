@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from onnx_affscore.cli.isolate import ISOLATION
 from onnx_affscore.cli.shared import DEBUG, SCORING, progress_bar, say_warnings
 
 __all__ = ["command"]
@@ -42,6 +43,7 @@ _VIOLATED, _INCOMPLETE = 1, 5
 @click.option("--strict", is_flag=True, help="Exit with 5 where a selected site has no score.")
 @click.option("--quiet", is_flag=True, help="No text on stdout, no warnings.")
 @SCORING
+@ISOLATION
 @DEBUG
 def command(model_or_sig: str, **options: Any) -> int:
     """Hold a saved signature, or a model that is scored first, against a policy.

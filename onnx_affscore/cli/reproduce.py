@@ -2,6 +2,7 @@
 
 import click
 
+from onnx_affscore.cli.isolate import ISOLATION
 from onnx_affscore.cli.shared import DEBUG, progress_bar, say_warnings
 from onnx_affscore.cli.talk import show
 
@@ -28,6 +29,7 @@ _NOT_REPRODUCED = 1
 )
 @click.option("--quiet", is_flag=True, help="No text on stdout, no warnings.")
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
+@ISOLATION
 @DEBUG
 def command(
     sig: str,

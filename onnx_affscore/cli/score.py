@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from onnx_affscore.cli.isolate import ISOLATION
 from onnx_affscore.cli.shared import ASKED, DEBUG, MODELS, SCORING, progress_bar, say_warnings
 from onnx_affscore.cli.talk import say, show
 
@@ -70,6 +71,7 @@ _INCOMPLETE = 5
 @click.option("--strict", is_flag=True, help="Exit with 5 where a selected site has no score.")
 @click.option("--quiet", is_flag=True, help="No table, no warnings.")
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
+@ISOLATION
 @DEBUG
 def command(models: tuple[str, ...], data: tuple[str, ...], **options: Any) -> int:
     """Score every activation of MODEL on data: table on stdout, files on request.

@@ -1,10 +1,15 @@
 """NumPy's files: .npy mapped into memory, .npz by member; pickles are never loaded."""
 
+import lzma
+import struct
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -17,6 +22,14 @@ from onnx_affscore.errors import DataError
 from onnx_affscore.records import Array, InputHint, Labels
 
 __all__ = ["load_npy", "open_npy", "open_npz", "the_input"]
+
+# What NumPy and zipfile raise for damaged files, of classes that have nothing in common.
+_FAULTS = (
+    *(OSError, EOFError, ValueError, TypeError, KeyError, SyntaxError, TokenError),
+    *(ArithmeticError, RecursionError, MemoryError, NotImplementedError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+)
+_SUSPECT, _RATIO = 1 << 28, 200  # bytes, and how many of them a packed byte may stand for
 
 Header = tuple[tuple[int, ...], np.dtype[np.generic]]
 
@@ -31,9 +44,13 @@ def open_npy(request: Request) -> Table:
 
 def load_npy(path: Path) -> Array:
     """Map a .npy file into memory; DataError for pickles and damaged files."""
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: found a folder, a pipe or a device; wanted a .npy file")
     with _translated(path), path.open("rb") as file:
-        _shape, dtype = _header(file)
+        shape, dtype = _header(file)
+        held = path.stat().st_size - file.tell()
     _refuse_objects(dtype, str(path))
+    _check_size(shape, dtype, held, str(path))
     with _translated(path):
         array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
@@ -46,6 +63,8 @@ def open_npz(request: Request) -> Table:
     alone with a note. A member is read when its first rows are.
     """
     path = Path(request.text)
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: found a folder, a pipe or a device; wanted a .npz file")
     with _translated(path), zipfile.ZipFile(path) as archive:
         names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
         headers = {name: _member_header(archive, name) for name in names}
@@ -116,8 +135,18 @@ def _is_fit(header: Header, hint: InputHint) -> bool:
 
 
 def _member_header(archive: zipfile.ZipFile, name: str) -> Header:
-    with archive.open(f"{name}.npy") as file:
-        return _header(file)
+    member = archive.getinfo(f"{name}.npy")
+    where = f"{archive.filename}[{name}]"
+    if member.file_size > _SUSPECT and member.file_size > _RATIO * member.compress_size:
+        raise DataError(
+            f"{where}: found {member.compress_size} bytes that unpack to {member.file_size}, as a"
+            " decompression bomb does; if it is none save it with np.savez, which does not compress"
+        )
+    with archive.open(member) as file:
+        shape, dtype = _header(file)
+        if not dtype.hasobject:
+            _check_size(shape, dtype, member.file_size - file.tell(), where)
+        return shape, dtype
 
 
 def _read_member(path: Path, name: str) -> Array:
@@ -131,6 +160,16 @@ def _header(file: IO[bytes]) -> Header:
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _fortran, dtype = read(file)
     return shape, dtype
+
+
+def _check_size(shape: Sequence[int], dtype: np.dtype[np.generic], held: int, where: str) -> None:
+    """Refuse a header that declares more than follows it, before memory is taken for it."""
+    wanted = prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or wanted > held:
+        raise DataError(
+            f"{where}: found a header that declares {tuple(shape)} of {dtype}, {wanted} bytes, and"
+            f" {held} bytes behind it; the file is damaged or cut short: save it again with NumPy"
+        )
 
 
 def _refuse_objects(dtype: np.dtype[np.generic], where: str) -> None:
@@ -148,9 +187,9 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as exc:
         raise DataError(f"{path}: found no such file; check the path") from exc
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as exc:
-        if isinstance(exc, DataError):
-            raise
+    except DataError:
+        raise
+    except _FAULTS as exc:
         raise DataError(
             f"{path}: cannot be read as {path.suffix} ({exc}); save it again with NumPy"
         ) from exc

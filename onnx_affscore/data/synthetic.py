@@ -25,6 +25,8 @@ DISTRIBUTIONS = ("normal", "uniform")
 
 # Numbers drawn at once: enough to make a generator's start-up cheap, and 256 KiB of float32.
 BLOCK_ELEMENTS = 2**16
+# Of one feed, 4 GiB of float32: a file that declares more means something else, or means harm.
+MOST_ELEMENTS = 2**30
 
 
 @final
@@ -180,6 +182,11 @@ def _column(hint: InputHint, made: Recipe, guess: Assignment, *, seed: int, alon
     """
     name, axis = hint.spec.name, hint.sample_axis
     shape = guess.shapes[name]
+    if prod(shape) > MOST_ELEMENTS:
+        raise DataError(
+            f"input '{name}' is declared with the shape {shape}, too large to make values up for;"
+            f" give data for it: --data {name}=FILE"
+        )
     row = shape if axis is None else (*shape[:axis], *shape[axis + 1 :])
     height = min(max(BLOCK_ELEMENTS // max(prod(row), 1), 1), 1024)
 

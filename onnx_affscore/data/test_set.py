@@ -84,10 +84,12 @@ def _read(path: Path) -> tuple[str, Array]:
     tensor = TensorProto()
     try:
         tensor.ParseFromString(path.read_bytes())
+        if tensor.data_location == TensorProto.EXTERNAL:
+            raise ValueError("its values are said to lie in another file")
         if tensor.HasField("segment"):  # where the file of a sequence keeps its elements
             raise ValueError("a sequence or an optional")
         array = np.asarray(numpy_helper.to_array(tensor))
-    except (OSError, DecodeError, TypeError, ValueError, KeyError) as exc:
+    except (OSError, DecodeError, TypeError, ValueError, KeyError, OverflowError) as exc:
         raise DataError(
             f"{path}: found no ONNX tensor that can be read ({exc}); only tensors can be fed, "
             f"and a damaged file must be made again"

@@ -69,7 +69,8 @@ def implicit_clamps(view: GraphView) -> list[ImplicitClamp]:
     QuantizeLinear and DequantizeLinear clips at ``low = 0`` and ``high = (q_max - zero) scale``.
     Not where what is quantised cannot be negative anyway, and not for weights.
     """
-    found = (_clamp(view, node) for node in view.nodes if kind(node) in _QUANTISERS)
+    quantisers = (n for n in view.nodes if kind(n) in _QUANTISERS and _is_whole(n))
+    found = (_clamp(view, node) for node in quantisers)
     return [clamp for clamp in found if clamp is not None]
 
 
@@ -89,7 +90,7 @@ def integer_clamp(node: onnx.NodeProto, around: Surroundings) -> str | None:
 
 def _smallest(node: onnx.NodeProto, place: int, around: Surroundings) -> bool:
     """Whether the zero point at this place is the smallest value; its scale stands before it."""
-    if not any(node.input[place - 1 : place]):
+    if len(node.input) < 3 or not any(node.input[place - 1 : place]):
         return False  # the output is not quantised
     name = node.input[place] if place < len(node.input) else ""
     if not name:  # 0, of the type of the tensor that is quantised
@@ -116,7 +117,12 @@ def _clamp(view: GraphView, quantiser: onnx.NodeProto) -> ImplicitClamp | None:
     if source.op_type == "Add" and all(_never_negative(view, i) for i in source.input):
         return None
     back = next(
-        (n for n in view.consumers_of(quantiser.output[0]) if kind(n) in _DEQUANTISERS), None
+        (
+            n
+            for n in view.consumers_of(quantiser.output[0])
+            if kind(n) in _DEQUANTISERS and _is_whole(n)
+        ),
+        None,
     )
     if back is None or _span(view, back) != span:
         return None
@@ -127,8 +133,13 @@ def _never_negative(view: GraphView, name: str) -> bool:
     source = view.producer_of(name)
     return source is not None and (
         kind(source) in {"Relu", "Sigmoid", "Softmax", "HardSigmoid"}
-        or (kind(source) in _DEQUANTISERS and _span(view, source) is not None)
+        or (kind(source) in _DEQUANTISERS and _is_whole(source) and _span(view, source) is not None)
     )
+
+
+def _is_whole(node: onnx.NodeProto) -> bool:
+    """Whether a quantiser or its inverse has its tensor, its scale and its output."""
+    return len(node.input) > 1 and len(node.output) == 1
 
 
 def _span(view: GraphView, node: onnx.NodeProto) -> float | None:

@@ -60,6 +60,8 @@ def tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
 
 
 def _dtype(element: int) -> str:
+    if element not in TensorProto.DataType.values():
+        return f"type_{element}"  # of a later version of ONNX, or a damaged file
     name = TensorProto.DataType.Name(element).lower()
     # ml_dtypes writes float8_e4m3fn where ONNX writes FLOAT8E4M3FN
     return _NUMPY_NAMES.get(name, re.sub(r"^(float\d)(e\dm\d)", r"\1_\2", name))

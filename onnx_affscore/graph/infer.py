@@ -7,7 +7,7 @@ from typing import final
 
 import onnx
 
-__all__ = ["TypeInfo", "dtype_name", "infer", "types_of"]
+__all__ = ["TypeInfo", "dtype_name", "infer", "types_of", "without_weights"]
 
 # Weights above this many elements are handed to inference without their values.
 _LARGEST_VALUE = 1024
@@ -43,7 +43,7 @@ def infer(
     Never fails: what cannot be inferred (custom operators, invalid files) is left out. Weights
     are replaced by their declared types first, so that a large model is not copied.
     """
-    light = _without_weights(proto)
+    light = without_weights(proto)
     for port in light.graph.input:
         _resize(port, (sizes or {}).get(port.name))
     try:
@@ -83,7 +83,8 @@ def _resize(port: onnx.ValueInfoProto, size: tuple[int, ...] | None) -> None:
             dim.dim_value = value
 
 
-def _without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
+def without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy in which large or external weights are declared inputs."""
     light = onnx.ModelProto()
     light.ir_version = max(proto.ir_version, 4)  # from 4 on, initialisers need not be inputs
     light.opset_import.extend(proto.opset_import)

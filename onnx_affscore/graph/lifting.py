@@ -12,8 +12,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from onnx_affscore.errors import InternalError
+from onnx_affscore.errors import InternalError, ModelError
 from onnx_affscore.graph.view import Step, subgraphs
+from onnx_affscore.plain_text import printable, shorten
 from onnx_affscore.records import Array
 
 __all__ = ["Lifter"]
@@ -81,7 +82,12 @@ def _port(name: str, element: int, rank: int | None) -> onnx.ValueInfoProto:
 
 
 def _empty_in_other_branch(node: onnx.NodeProto, attribute: str, port: onnx.ValueInfoProto) -> None:
-    other = next(graph for branch, graph in subgraphs(node) if branch != attribute)
+    other = next((graph for branch, graph in subgraphs(node) if branch != attribute), None)
+    if other is None:
+        raise ModelError(
+            f"the If node '{shorten(printable(node.name or attribute), 80)}' has one branch; wanted"
+            " two: export the model again"
+        )
     tensor = port.type.tensor_type
     rank = len(tensor.shape.dim) if tensor.HasField("shape") else None
     empty: Array = np.zeros((0,) * (rank or 1), helper.tensor_dtype_to_np_dtype(tensor.elem_type))

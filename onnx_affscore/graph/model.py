@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -10,13 +11,13 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from onnx_affscore.errors import ModelError
+from onnx_affscore.graph.malformed import check_text
 from onnx_affscore.graph.tensors import (
     check_tensors,
     external_files,
     external_location,
     tensors_of,
 )
-from onnx_affscore.leaving import put_in_place
 from onnx_affscore.records import ModelInfo
 
 __all__ = ["LoadedModel", "load", "save"]
@@ -63,6 +64,7 @@ def load(path: str | Path) -> LoadedModel:
         raise ModelError(
             f"{path} holds no graph ({len(content)} bytes); wanted an ONNX model with a graph"
         )
+    check_text(proto, str(path))
     folder = path.resolve().parent
     check_tensors(proto, path, folder)
     return LoadedModel(proto, folder, _describe(proto, path, _digest(content, proto, folder)))
@@ -84,10 +86,14 @@ def save(proto: onnx.ModelProto, path: str | Path, *, like: LoadedModel) -> None
             f"the weights of {original} lie in files beside it, which a copy in"
             f" {path.resolve().parent} would not find; write it to {like.folder}"
         )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        put_in_place(path, proto.SerializeToString())
+        temporary.write_bytes(proto.SerializeToString())
+        temporary.replace(path)
     except OSError as exc:
         raise ModelError(f"cannot write {path}: {exc.strerror or exc}") from exc
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _digest(content: bytes, proto: onnx.ModelProto, folder: Path) -> str:

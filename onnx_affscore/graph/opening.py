@@ -181,6 +181,8 @@ def _opened(
             return draft.nodes or [node]
         except CannotOpenError as exc:
             reason = f"the activation inside cannot be opened: {exc}"
+        except (IndexError, KeyError, TypeError, ValueError):
+            reason = "the activation inside cannot be opened: an input or an attribute is missing"
     elif not _can_expose(node, around):
         reason = hidden_in(node) or integer_clamp(node, around)
     if reason is not None:

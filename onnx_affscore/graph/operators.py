@@ -213,7 +213,12 @@ def is_elementwise(kind: str) -> bool:
 def evaluate_operator(kind: str, inputs: Sequence[Array | None], attributes: Attributes) -> Array:
     """Return what an elementwise operator makes of its inputs, in float64.
 
-    Raises KeyError where the operator is not in the table.
+    Raises KeyError where the operator is not in the table, ValueError where an input is missing
+    or an attribute is no number.
     """
-    with np.errstate(all="ignore"):
-        return np.asarray(ELEMENTWISE[kind](inputs, attributes))
+    kernel = ELEMENTWISE[kind]
+    try:
+        with np.errstate(all="ignore"):
+            return np.asarray(kernel(inputs, attributes))
+    except (IndexError, TypeError) as exc:
+        raise ValueError(f"{kind} lacks an input, or has an attribute of another type") from exc

@@ -12,6 +12,7 @@ import onnx
 from onnx_affscore.asked import Asked
 from onnx_affscore.graph.inlining import inline_functions
 from onnx_affscore.graph.locate import Located, locate
+from onnx_affscore.graph.malformed import malformed
 from onnx_affscore.graph.model import LoadedModel
 from onnx_affscore.graph.opening import (
     HiddenSoftmax,
@@ -73,6 +74,11 @@ def find_activations(
     ``asked``: what else is to be a site.
     """
     asked = asked or Asked()
+    with malformed(model.proto, model.info.path):
+        return _found(model, hints, asked)
+
+
+def _found(model: LoadedModel, hints: Sequence[InputHint], asked: Asked) -> Found:
     prepared = prepare(model, sums=not _SUMMED.isdisjoint(asked.operators))
     located = locate(
         prepared.model,

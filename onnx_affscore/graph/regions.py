@@ -18,7 +18,11 @@ from onnx_affscore.graph.operators import STRUCTURAL, evaluate_operator, is_elem
 from onnx_affscore.graph.view import GraphView, attributes, kind
 from onnx_affscore.records import Array, FloatArray
 
-__all__ = ["Cone", "Origin", "Regions"]
+__all__ = ["DEEPEST", "Cone", "Origin", "Regions"]
+
+DEEPEST = 256
+"""Operators in a row that a region may have. Activations have some ten; a file may have millions,
+and what a region costs grows faster than it is deep."""
 
 # Inputs that do not take part in the elementwise function: scales, zero points, the like-tensor.
 _FIRST_INPUT_ONLY = frozenset({"Dropout", "CastLike", "QuantizeLinear", "DequantizeLinear"})
@@ -56,10 +60,13 @@ class Regions:
         self.view = view
         self.channelwise = channelwise
         self._origins: dict[str, Origin] = {}
+        depths: dict[str, int] = {}
         for node in view.nodes:
-            origin = self._origin(node)
+            depth = 1 + max((depths.get(name, 0) for name in node.input), default=0)
+            origin = self._origin(node) if depth <= DEEPEST else None
             if origin is not None:
                 self._origins[node.output[0]] = origin
+                depths[node.output[0]] = depth
 
     def origin(self, name: str) -> Origin:
         """Return the origin of a tensor; a source is its own."""

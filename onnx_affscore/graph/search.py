@@ -7,7 +7,7 @@ from typing import Any, final
 from onnx_affscore.graph.clamps import implicit_clamps
 from onnx_affscore.graph.context import Context
 from onnx_affscore.graph.lookalikes import refusal
-from onnx_affscore.graph.regions import Cone, Regions
+from onnx_affscore.graph.regions import DEEPEST, Cone, Regions
 from onnx_affscore.graph.segment import Piece, Segmenter
 from onnx_affscore.graph.view import GraphView, attributes
 from onnx_affscore.records import Role
@@ -91,6 +91,8 @@ class Search:
 
     def _take(self, cone: Cone) -> None:
         reason = self._wrong_type(cone.source)
+        if reason is None and len(cone.nodes) >= DEEPEST:
+            reason = f"{len(cone.nodes)} elementwise operators in a row are no activation"
         if reason is not None:
             self._refuse(cone.nodes, reason)
             return

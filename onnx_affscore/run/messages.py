@@ -10,6 +10,7 @@ _SOURCE_PLACE = re.compile(
 )
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : ")
 _LONGEST = 500
+_READ = 4000
 
 
 def plainly(exc: Exception) -> str:
@@ -20,7 +21,10 @@ def plainly(exc: Exception) -> str:
     >>> plainly(RuntimeError("[ONNXRuntimeError] : 1 : FAIL : /src/x.cc:12 bad\\nnews"))
     'FAIL : bad news'
     """
-    said = _CODE.sub("", _SOURCE_PLACE.sub("", " ".join(str(exc).split())))
+    said = str(exc)
+    if len(said) > _READ:  # names may be as long as a file, and the pattern is not linear
+        said = f"{said[: _READ // 2]} ... {said[-_READ // 2 :]}"
+    said = _CODE.sub("", _SOURCE_PLACE.sub("", " ".join(said.split())))
     if len(said) <= _LONGEST:
         return said
     half = _LONGEST // 2  # what failed stands in front, why it did often at the end

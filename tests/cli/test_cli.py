@@ -209,6 +209,7 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
         "--tokenizer", "--text-unit", "--text-field", "--pair-field", "--target-field",
         "--max-length", "--label-pattern", "--sample-rate", "--window", "--save-features",
         "--encoder",
+        "--isolate", "--max-seconds", "--max-memory",  # another process: tests/cli/test_isolate.py
     }  # fmt: skip
     result = cli("score", "model.onnx", *(x for pair in options.items() for x in pair), *flags)
     assert result == Result(0, "", "")

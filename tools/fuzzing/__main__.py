@@ -60,7 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
                 shutil.rmtree(ran.folder)
             if done % 500 == 0:
                 rate = done / (time.monotonic() - start)
-                print(f"{done} mutants, {rate:.1f}/s, {dict(kept)}", file=sys.stderr, flush=True)
+                many = f"{sum(kept.values())} findings of {len(kept)} kinds"
+                print(f"{done} mutants, {rate:.1f}/s, {many}", file=sys.stderr, flush=True)
         for ran, outcome in found:
             _write_down(ran, outcome, out)
         held = [contained(ran.case, Path(name) / "isolated") for ran in crashes[: asked.reruns]]
@@ -100,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--corpus", nargs="*", default=[], help="folders of further ONNX files")
     parser.add_argument("--small", action="store_true", help="leave out the files of models/")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seconds", type=int, default=10, help="processor time of a mutant")
+    parser.add_argument("--seconds", type=int, default=20, help="processor time of a mutant")
     parser.add_argument("--reruns", type=int, default=50, help="crashes run again with --isolate")
     parser.add_argument("--examples", type=int, default=2, help="kept of each kind and place")
     parser.add_argument("--keep", action="store_true", help="keep the folder of every mutant")

@@ -58,7 +58,7 @@ def make_case(seed: int, number: int, material: Material) -> Case:
     rng = Random(f"{seed} {number}")
     kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
     written, files_of = material.models[:WRITTEN], material.models[WRITTEN:]
-    model = rng.choice(written if rng.random() < 0.5 or not files_of else files_of)
+    model = rng.choice(written if rng.random() < 0.7 or not files_of else files_of)
     if kind in ("structure", "model bytes"):
         if kind == "structure":
             proto, names = mutated(rng, model.proto())

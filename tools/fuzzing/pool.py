@@ -4,6 +4,7 @@ The parent has imported everything and never opens a session, so that a child st
 milliseconds; what it does to itself is gone with it.
 """
 
+import gc
 import json
 import os
 import resource
@@ -19,7 +20,7 @@ from typing import Any
 
 from tools.fuzzing.cases import Case
 
-__all__ = ["Limits", "Ran", "run_cases", "warm_up"]
+__all__ = ["Limits", "Ran", "run_cases", "warm_up", "write_case"]
 
 _NOTES = "notes.json"
 
@@ -111,7 +112,7 @@ def _child(case: Case, place: Path, limits: Limits, base: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (base + limits.memory,) * 2)
         resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu + 1))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        _write(case, place)
+        write_case(case, place)
         _run_all(case, place)
     except BaseException:  # noqa: BLE001 - a fault of the campaign itself, shown as one
         (place / "fault.txt").write_text(traceback.format_exc())
@@ -119,7 +120,8 @@ def _child(case: Case, place: Path, limits: Limits, base: int) -> None:
         os._exit(0)
 
 
-def _write(case: Case, place: Path) -> None:
+def write_case(case: Case, place: Path) -> None:
+    """Write the files of a case, and some that a damaged one may point to."""
     (place / "out").mkdir()
     (place / "in" / "folder").mkdir(parents=True)
     (place / "secret.bin").write_bytes(bytes(4096))
@@ -144,6 +146,7 @@ def _run_all(case: Case, place: Path) -> None:
             trace = _run_one(run, [*command, "--debug"], place, number)[3]
         notes[-1] |= {"code": code, "out": out, "err": err, "trace": trace}
         (place / _NOTES).write_text(json.dumps(notes))
+        gc.collect()  # folders whose owner an exception still held
         if code not in (0, 1, 5):
             return
 

@@ -1,0 +1,195 @@
+"""``--isolate``: the command runs in a child process, whose death is an error like any other.
+
+ONNX Runtime is native code: a model that makes it crash would take this program along. The
+child has the same arguments, streams and exit code; its limits are those of the system.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from functools import wraps
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import Any, Final
+
+import click
+
+from onnx_affscore.cli.talk import say
+from onnx_affscore.errors import AffscoreError, OptionError
+
+__all__ = ["ISOLATION", "inside"]
+
+_GRACE: Final = 5.0
+"""Seconds that a child has to end by itself after Ctrl-C."""
+
+_DIED: Final = {
+    "SIGSEGV": "touched memory that is not its own",
+    "SIGBUS": "touched memory that is not there, as where a mapped file was cut short",
+    "SIGABRT": "gave up, as native code does where an invariant fails or memory runs out",
+    "SIGFPE": "divided by zero",
+    "SIGILL": "met an instruction that this processor lacks",
+    "SIGKILL": "was killed from outside, as the system does where memory runs out",
+}
+
+_KEPT: Final = "files that were finished before are whole, no half file was left under its name"
+_INTERRUPTED: Final = 130
+_BY_SIGNAL: Final = 128
+_LARGEST_CODE: Final = 255  # Windows tells of a crash by a larger one
+
+_in_child = False
+
+
+def ISOLATION(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 - a decorator constant
+    """Add ``--isolate`` and its limits to a command that reads a model."""
+
+    @wraps(function)
+    def command(
+        *given: Any,
+        isolate: bool,
+        max_seconds: float | None,
+        max_memory: int | None,
+        **options: Any,
+    ) -> Any:
+        if _in_child or not (isolate or max_seconds or max_memory):
+            return function(*given, **options)
+        arguments: list[str] = click.get_current_context().find_root().obj or sys.argv[1:]
+        return _outside(arguments, seconds=max_seconds, memory=max_memory)
+
+    for option in reversed(
+        (
+            click.option(
+                "--isolate",
+                is_flag=True,
+                help="Run in a child process: a crash of the runtime becomes exit code 3.",
+            ),
+            click.option(
+                "--max-seconds",
+                type=click.FloatRange(0, min_open=True),
+                metavar="N",
+                help="End the child after so many seconds; implies --isolate.",
+            ),
+            click.option(
+                "--max-memory",
+                metavar="SIZE",
+                callback=_bytes,
+                help="Memory that the child may take, such as 4GB (Linux); implies --isolate.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _bytes(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    from onnx_affscore.byte_sizes import in_bytes
+
+    try:
+        return None if text is None else in_bytes(text)
+    except OptionError as exc:
+        raise click.BadParameter(str(exc)) from exc
+
+
+def _outside(arguments: list[str], *, seconds: float | None, memory: int | None) -> int:
+    """Run the command line in a child and return its exit code; 3 where it dies or is ended."""
+    if memory is not None and sys.platform != "linux":
+        raise OptionError(
+            f"--max-memory: {sys.platform} cannot limit a process's memory; wanted Linux: leave it"
+            " out, --max-seconds works everywhere"
+        )
+    start = (
+        f"import sys; sys.path[:] = {sys.path!r}; "
+        f"from onnx_affscore.cli.isolate import inside; inside({memory!r}, {arguments!r})"
+    )
+    with TemporaryDirectory(prefix="onnx-affscore-", ignore_cleanup_errors=True) as place:
+        # What a child that dies leaves lying about goes with its folder.
+        own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), place)
+        code = _waited(
+            subprocess.Popen([sys.executable, "-P", "-c", start], env=os.environ | own),
+            arguments,
+            seconds,
+        )
+    if code >= 0 and not (sys.platform == "win32" and code > _LARGEST_CODE):
+        return code
+    raise AffscoreError(_death(code, arguments, memory))
+
+
+def _waited(child: "subprocess.Popen[bytes]", arguments: list[str], seconds: float | None) -> int:
+    """Return the exit code of the child, whatever happens to this process meanwhile."""
+    ended: list[int] = []
+    before = _passing_on(child, ended)
+    try:
+        code = child.wait(seconds)
+        return _BY_SIGNAL + ended[0] if ended else code
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+        raise AffscoreError(
+            f"'{_words(arguments)}' was ended after {seconds:g} s (--max-seconds); {_KEPT};"
+            " give it more time, or fewer --samples"
+        ) from None
+    except KeyboardInterrupt:
+        _interrupted(child)
+        if child.returncode != _INTERRUPTED:
+            say("interrupted")
+        return _INTERRUPTED
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _death(code: int, arguments: list[str], memory: int | None) -> str:
+    """Say in a sentence what became of the child."""
+    from onnx_affscore.byte_sizes import in_words
+
+    try:
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code:#x}"
+    except ValueError:
+        name = f"signal {-code}"
+    why = f", it {_DIED[name]}" if name in _DIED else ""
+    limit = "" if memory is None else f" (--max-memory {in_words(memory)})"
+    return (
+        f"the process that ran '{_words(arguments)}' died of {name}{why}{limit}; {_KEPT};"
+        " the model or the data make ONNX Runtime, or a library it loads, crash"
+    )
+
+
+def _words(arguments: list[str]) -> str:
+    """The command and what follows it, enough to tell which model it was."""
+    return " ".join(arguments[:4])
+
+
+def _interrupted(child: "subprocess.Popen[bytes]") -> None:
+    """Wait for the child, to which Ctrl-C went too; a second Ctrl-C kills it."""
+    try:
+        child.wait(_GRACE)
+    except (KeyboardInterrupt, subprocess.TimeoutExpired):
+        child.kill()
+        child.wait()
+
+
+def _passing_on(child: "subprocess.Popen[bytes]", ended: list[int]) -> Any:
+    """Let whoever ends this process end the child; returns what was done before."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        ended.append(number)
+        os.kill(child.pid, number)  # not its methods, which the main program is waiting in
+
+    here = threading.current_thread() is threading.main_thread()
+    return signal.signal(signal.SIGTERM, end) if here else None
+
+
+def inside(memory: int | None, arguments: list[str]) -> None:
+    """Run the command line in this process, the child, and exit."""
+    global _in_child  # noqa: PLW0603 - what a process is does not change
+    _in_child = True
+    if memory is not None and sys.platform == "linux":
+        import resource
+
+        # Data, not address space: mapped files, and what CUDA reserves, take no memory.
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    from onnx_affscore.cli.main import run
+
+    run(arguments)
