@@ -6,13 +6,18 @@ from typing import Final, final
 
 from onnx_affscore.errors import OptionError
 
-__all__ = ["ON_ERROR", "TEXT_UNITS", "Feeding"]
+__all__ = ["CHANNELS", "ON_ERROR", "TEXT_UNITS", "Feeding"]
 
 ON_ERROR: Final = ("stop", "skip")
 """What becomes of a run at a row that cannot be read: it ends, or it goes on without the row."""
 
 TEXT_UNITS: Final = ("line", "paragraph")
 """What of a text file is one sample."""
+
+CHANNELS: Final = ("rgb", "bgr")
+"""The order of colours that a model was trained on; bgr is that of OpenCV and Caffe."""
+
+_SIZE: Final = re.compile(r"[1-9]\d*(x[1-9]\d*)?")
 
 
 @final
@@ -31,6 +36,10 @@ class Feeding:
     a sample. ``text_unit`` is one of :data:`TEXT_UNITS`; of JSON lines, ``text_field`` holds the
     text, ``pair_field`` the second text of a pair, ``target_field`` what a decoder is to
     say. ``encoder`` is the file of the encoder whose states a decoder takes.
+
+    Of images: ``preset`` is how pixels become numbers, a name or a file
+    (:mod:`onnx_affscore.data.images.presets`); ``image_size`` the size where the model leaves it
+    open, ``224`` or ``240x320``, height first; ``channels`` one of :data:`CHANNELS`.
     """
 
     label: str | None = None
@@ -47,6 +56,9 @@ class Feeding:
     target_field: str | None = None
     max_length: int | None = None
     encoder: str | None = None
+    preset: str | None = None
+    image_size: str | None = None
+    channels: str = "rgb"
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""
@@ -61,6 +73,13 @@ class Feeding:
             if value is not None and value < 1:
                 raise OptionError(f"{name} is {value}; wanted at least 1")
         _check_pattern(self.label_pattern)
+        if self.channels not in CHANNELS:
+            raise OptionError(f"no channels {self.channels!r}; wanted one of {', '.join(CHANNELS)}")
+        if self.image_size is not None and _SIZE.fullmatch(self.image_size) is None:
+            raise OptionError(
+                f"found the image size {self.image_size!r}; give a number of pixels or"
+                " HEIGHTxWIDTH, such as 224 or 240x320"
+            )
 
 
 def _check_pattern(pattern: str | None) -> None:

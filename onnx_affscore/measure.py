@@ -7,7 +7,6 @@ from typing import Any
 
 from onnx_affscore.by_class import by_class, check_labels
 from onnx_affscore.chance import seen
-from onnx_affscore.data.columns import ColumnSource
 from onnx_affscore.data.sharing import SharedData
 from onnx_affscore.data.source import Data
 from onnx_affscore.engine import open_engine
@@ -194,7 +193,7 @@ def _warnings(
         *gathered.ran.notices,
         *gathered.warnings,
         *([synthetic] if source.synthetic else []),
-        *(source.warnings if isinstance(source, ColumnSource) else ()),
+        *source.warnings,
         *_skipped(m, source),
         *(added_metrics().problems.values() if m.options.metrics is None else ()),
         *([verdict.note] if verdict is not None and verdict.note else []),

@@ -96,6 +96,9 @@ class Options:
     target_field: str | None = None
     max_length: int | None = None
     encoder: str | None = None
+    preset: str | None = None
+    image_size: str | None = None
+    channels: str = "rgb"
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""

@@ -19,7 +19,8 @@ class DataSource(Protocol):
     """Where the rows that a model is fed come from.
 
     ``name`` goes into the record; ``synthetic`` says that the rows were made up; ``notes`` are
-    sentences for the user (what was made, cast or ignored).
+    sentences for the user (what was made, cast or ignored), ``warnings`` those that tell what was
+    guessed and may be wrong.
     """
 
     @property
@@ -30,6 +31,9 @@ class DataSource(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]: ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
 
     @property
     def count(self) -> int | None:

@@ -34,7 +34,7 @@ _KEPT: Final = (
     "composition", "composition_from", "label", "stratify", "on_error",
     "columns", "label_pattern", "sample_rate", "window", "by",
     "tokenizer", "text_unit", "text_field", "pair_field", "target_field", "max_length",
-    "encoder",
+    "encoder", "preset", "image_size", "channels",
     "provider", "provider_options",
 )  # fmt: skip
 # Rows that a record lists one by one: all that a person looks into, and no file of megabytes.

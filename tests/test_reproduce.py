@@ -169,6 +169,7 @@ def test_every_option_is_in_the_record_and_comes_back() -> None:
         columns="1-3", label_pattern="^(a)", sample_rate=9, window=8, by="label",
         tokenizer="t.json", text_unit="paragraph", text_field="en", pair_field="q",
         target_field="de", max_length=17, encoder="e.onnx",
+        preset="clip", image_size="240x320", channels="bgr",
         batch_size=11, threads=4, provider="openvino", provider_options=("device_type=GPU",),
         selection=Selection(roles=(Role.HEAD,), include="a", exclude="b"),
     )  # fmt: skip

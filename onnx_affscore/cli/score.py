@@ -6,7 +6,15 @@ from typing import Any
 import click
 
 from onnx_affscore.cli.isolate import ISOLATION
-from onnx_affscore.cli.shared import ASKED, DEBUG, MODELS, SCORING, progress_bar, say_warnings
+from onnx_affscore.cli.shared import (
+    ASKED,
+    DEBUG,
+    MODELS,
+    SCORING,
+    progress_bar,
+    say_notes,
+    say_warnings,
+)
 from onnx_affscore.cli.talk import say, show
 
 __all__ = ["command"]
@@ -97,6 +105,7 @@ def command(models: tuple[str, ...], data: tuple[str, ...], **options: Any) -> i
                 raise outcome.error
             say(f"error: {prefix}{outcome.told}")
             continue
+        say_notes([prefix + text for text in outcome.signature.data["notes"]], hidden=quiet)
         say_warnings([prefix + text for text in outcome.signature.warnings], hidden=quiet)
         outputs.write(outcome.name, outcome.signature)
         if not quiet and not outputs.to_stdout:

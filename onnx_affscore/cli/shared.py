@@ -9,7 +9,16 @@ import click
 
 from onnx_affscore.cli.talk import say
 
-__all__ = ["ASKED", "DEBUG", "MODEL", "MODELS", "SCORING", "progress_bar", "say_warnings"]
+__all__ = [
+    "ASKED",
+    "DEBUG",
+    "MODEL",
+    "MODELS",
+    "SCORING",
+    "progress_bar",
+    "say_notes",
+    "say_warnings",
+]
 
 MODEL = click.argument("model", type=click.Path(exists=True))
 MODELS = click.argument(
@@ -78,7 +87,7 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             "--data",
             multiple=True,
             metavar="[INPUT=]SPEC",
-            help="x.npy, x.npz, x.csv, a folder of .wav files, text as .txt or .jsonl, file.py:function, - for standard input, a test_data_set folder, or random[:normal|uniform]; without it, synthetic input is made.",
+            help="x.npy, x.npz, x.csv, x.parquet, a folder of images or of .wav files, MNIST or CIFAR files, text as .txt or .jsonl, file.py:function, - for standard input, a test_data_set folder, or random[:normal|uniform] (docs/data.md); without it, synthetic input is made.",
         ),
         click.option(
             "--label",
@@ -154,6 +163,23 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             type=click.IntRange(1),
             metavar="N",
             help="Sound: moments of a row, where the model leaves them open.",
+        ),
+        click.option(
+            "--preset",
+            metavar="NAME|FILE",
+            help="How images become numbers: imagenet, inception, clip, mnist, unit (0 to 1), raw (0 to 255), or a preprocessor_config.json [default: a guess, which is told].",
+        ),
+        click.option(
+            "--image-size",
+            metavar="N|HxW",
+            help="Size of images where the model leaves it open [default: the preset's].",
+        ),
+        click.option(
+            "--channels",
+            type=click.Choice(["rgb", "bgr"]),
+            default="rgb",
+            show_default=True,
+            help="Order of the colours of images.",
         ),
         click.option(
             "--samples",
@@ -294,6 +320,13 @@ def progress_bar(
     finally:
         if bar is not None:
             bar.__exit__(None, None, None)
+
+
+def say_notes(notes: Sequence[str], *, hidden: bool) -> None:
+    """Print how the data became what the model was fed on stderr."""
+    if not hidden:
+        for note in notes:
+            say(f"note: {note}")
 
 
 def say_warnings(warnings: Sequence[str], *, hidden: bool) -> None:

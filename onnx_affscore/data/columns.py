@@ -97,10 +97,10 @@ class ColumnSource:
         self.name = name
         self.synthetic = False
         self.notes = (*(n for c in columns.values() for n in c.notes), *notes)
+        self.warnings: tuple[str, ...] = ()
         self.count: int = total if rows is None else len(rows)
         self.labels = labels
         self.pads: Mapping[str, int] = {}
-        self.warnings: tuple[str, ...] = ()
         self.skipped: dict[int, str] = {}
         self.columns = dict(columns)
         self._rows = rows

@@ -9,9 +9,21 @@ from onnx_affscore.data.drawing import Rows
 from onnx_affscore.feeding import Feeding
 from onnx_affscore.records import Array, InputHint, Labels
 
-__all__ = ["Distribution", "Feeds", "Made", "Opened", "Request", "SourceKind", "Table", "Tokens"]
+__all__ = [
+    "Distribution",
+    "Feeds",
+    "Made",
+    "Opened",
+    "Reader",
+    "Request",
+    "SourceKind",
+    "Table",
+    "Tokens",
+]
 
 Distribution: TypeAlias = str
+Reader: TypeAlias = Callable[[int], Array]
+"""The row of that number, without its sample axis."""
 
 
 @dataclass(frozen=True, slots=True)

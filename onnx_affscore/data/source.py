@@ -40,12 +40,16 @@ Data: TypeAlias = (
 _IN_MEMORY = "arrays"
 _STREAM = "feeds"
 # What is said of the data and only some kinds of data have a use for.
-_HEEDED = {
-    "columns": "tables",
-    "label_pattern": "folders of files",
-    "sample_rate": "sound",
-    "window": "sound",
-} | dict.fromkeys(("tokenizer", "pair_field", "target_field", "max_length"), "text")
+_HEEDED = (
+    {
+        "columns": "tables",
+        "label_pattern": "folders of files",
+        "sample_rate": "sound",
+        "window": "sound",
+    }
+    | dict.fromkeys(("tokenizer", "pair_field", "target_field", "max_length"), "text")
+    | dict.fromkeys(("preset", "image_size", "channels"), "images")
+)
 
 
 def open_source(
@@ -104,7 +108,7 @@ def open_source(
             " .npz file or a column of a table"
         )
     for name, what in _HEEDED.items():
-        if getattr(said, name) is not None and name not in parts.heeded:
+        if getattr(said, name) != getattr(Feeding(), name) and name not in parts.heeded:
             option = f"--{name.replace('_', '-')}"
             raise DataError(f"{option} is for {what}, and {source.name} is none; leave it out")
     if said.stratify and source.labels is None:
@@ -221,6 +225,7 @@ class _Parts:
             remarks=notes,
             labels=self.labels,
             skip=self.feeding.on_error == "skip",
+            warnings=self.warnings,
         )
 
     def _companions(self) -> Table:

@@ -10,6 +10,9 @@ from onnx_affscore.data.arrow_files import is_arrow, open_arrow
 from onnx_affscore.data.delimited import DELIMITED, open_delimited
 from onnx_affscore.data.fit import find_input
 from onnx_affscore.data.functions import is_function, open_function
+from onnx_affscore.data.images.cifar import is_cifar, open_cifar
+from onnx_affscore.data.images.folder import is_image_folder, open_image_folder
+from onnx_affscore.data.images.idx import is_idx, open_idx
 from onnx_affscore.data.opening import Made, Opened, Request, SourceKind
 from onnx_affscore.data.saved_dataset import is_saved_dataset, open_saved_dataset
 from onnx_affscore.data.sound import is_sound, open_sound
@@ -132,6 +135,30 @@ SOURCES: tuple[SourceKind, ...] = (
         lambda text: any(_suffix(e).fullmatch(text) for e in (".jsonl", ".ndjson")),
         open_json_lines,
     ),
+    SourceKind(
+        "images",
+        "FOLDER",
+        "images; sub-folders are classes",
+        is_image_folder,
+        open_image_folder,
+        named=False,
+    ),
+    SourceKind(
+        "idx",
+        "NAME-idx3-ubyte[.gz]",
+        "MNIST and its kin; the labels' file lies beside",
+        is_idx,
+        open_idx,
+        named=False,
+    ),
+    SourceKind(
+        "cifar",
+        "test_batch.bin",
+        "CIFAR-10 or CIFAR-100, binary version",
+        is_cifar,
+        open_cifar,
+        named=False,
+    ),
 )
 
 
@@ -158,14 +185,14 @@ def open_spec(request: Request) -> Opened:
                 f"--data {request.text}: the plug-in '{name}' of {added.packages[name]} failed:"
                 f" {type(exc).__name__}: {exc}"
             ) from exc
-    forms = "; ".join(f"{k.form} ({k.help})" for k in (*SOURCES, *added.rows.values()))
+    forms = ", ".join(k.form for k in (*SOURCES, *added.rows.values()))
     broken = "".join(f"; {problem}" for problem in added.problems.values())
     path = Path(request.text)
     if path.is_dir():
-        what = "a folder without input_0.pb"
+        what = "a folder without input_0.pb and without an image"
     else:
         what = "a file of an unknown kind" if path.exists() else "no such file"
-    raise DataError(f"--data {request.text}: found {what}; give one of: {forms}{broken}")
+    raise DataError(f"--data {request.text}: found {what}; give one of {forms} (docs/data.md){broken}")
 
 
 def kind_of(text: str) -> SourceKind | None:

@@ -58,6 +58,7 @@ class FeedSource:
     """
 
     synthetic = False
+    warnings: tuple[str, ...] = ()
     count: int | None = None
 
     def __init__(

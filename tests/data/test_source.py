@@ -1,6 +1,7 @@
 """What the user gives becomes a source; every kind of the table keeps the same promises."""
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from onnx import numpy_helper
+from PIL import Image
 from scipy.io import wavfile
 
 from onnx_affscore.data import SOURCES, open_source
@@ -95,6 +97,18 @@ def example(kind: str, folder: Path, images: Array) -> str:  # noqa: PLR0911, PL
         case "json-lines":
             (folder / "x.jsonl").write_text('{"text": "a b c d"}\n' * 10)
             return str(folder / "x.jsonl")
+        case "images":
+            for k, image in enumerate(images):
+                Image.fromarray(image[0].astype(np.uint8)).save(folder / f"{k}.png")
+            return str(folder)
+        case "idx":
+            head = struct.pack(">4I", 0x803, len(images), 4, 4)
+            (folder / "x.idx3").write_bytes(head + images.astype(np.uint8).tobytes())
+            return str(folder / "x.idx3")
+        case "cifar":
+            record = bytes(1) + bytes(range(256)) * 12
+            (folder / "test_batch.bin").write_bytes(record * len(images))
+            return str(folder / "test_batch.bin")
         case _:
             raise NotImplementedError(f"add an example of {kind}")
 
@@ -226,7 +240,6 @@ def test_a_default_is_made_up_only_where_it_is_asked_for() -> None:
         ("x.doc", r"--data x\.doc: found no such file; give one of: random.*FILE\.npy .*FOLDER"),
         ("no.npy", r"no\.npy: found no such file; check the path"),
         ("a/b=c.npz", r"a/b=c\.npz: found no such file; check the path"),
-        (".", "found a folder without input_0.pb"),
         ("random:cauchy", "found the distribution 'cauchy'.*random:normal or random:uniform"),
         (["imaeg=random"], "found input 'imaeg'.*did you mean 'image'"),
         (["image=random", "image=random"], "'image' is given twice"),
@@ -240,6 +253,12 @@ def test_a_default_is_made_up_only_where_it_is_asked_for() -> None:
 def test_a_refusal_says_what_is_possible(data: Data, message: str) -> None:
     with pytest.raises(DataError, match=message):
         open_source(data, [IMAGE, RATE])
+
+
+def test_a_folder_of_nothing_that_is_known_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "readme.rst").touch()
+    with pytest.raises(DataError, match=r"found a folder without input_0\.pb and without an image"):
+        open_source(tmp_path, [IMAGE])
 
 
 def test_inputs_need_equally_many_rows(images: Array) -> None:

@@ -1,0 +1,104 @@
+"""idx files, as MNIST and its kin come: pictures, labels in a file beside, or any array."""
+
+import gzip
+import re
+import struct
+import zlib
+from math import prod
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from onnx_affscore.data.arrays import the_input
+from onnx_affscore.data.fit import fit_array
+from onnx_affscore.data.images.choosing import choose
+from onnx_affscore.data.images.decoding import as_picture, needs_pillow
+from onnx_affscore.data.opening import Request, Table
+from onnx_affscore.errors import DataError
+from onnx_affscore.records import Array, Labels
+
+__all__ = ["is_idx", "open_idx", "read_idx"]
+
+_NAME: Final = re.compile(r".*[.-]idx\d?(-[a-z]+)?(\.gz)?", re.IGNORECASE | re.DOTALL)
+_TYPES: Final = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+"""The third byte of a file; numbers are big-endian."""
+
+
+def is_idx(text: str) -> bool:
+    """Whether a name is that of an idx file: train-images-idx3-ubyte, x.idx3.gz."""
+    return _NAME.fullmatch(text) is not None
+
+
+def open_idx(request: Request) -> Table:
+    """Bytes of rank 3 are grey pictures; anything else is an array for one input."""
+    path = Path(request.text)
+    array = read_idx(path)
+    labels = _labels(path, request.feeding.label)
+    if array.ndim != 3 or array.dtype != np.uint8:
+        hint = the_input(request.hints, where=request.text)
+        native = array.astype(array.dtype.newbyteorder("="))
+        return Table({hint.spec.name: fit_array(native, hint, where=request.text)}, labels=labels)
+    needs_pillow()
+    chosen = choose(request, native=(array.shape[1], array.shape[2]))
+    channels = chosen.prepare.wanted.channels
+    return chosen.table(
+        lambda row: chosen.prepare(as_picture(array[row], channels)),
+        count=len(array),
+        what=f"grey images of {array.shape[1]}x{array.shape[2]}",
+        where=str(path),
+        labels=labels,
+    )
+
+
+def read_idx(path: Path) -> Array:
+    """The array of an idx file, mapped from it where it is not compressed.
+
+    Raises
+    ------
+    DataError
+        There is no such file, it is no idx file, or its size is not what its head says.
+    """
+    try:
+        packed = path.suffix.lower() == ".gz"
+        data = gzip.decompress(path.read_bytes()) if packed else np.memmap(path, np.uint8, "r")
+    except FileNotFoundError as exc:
+        raise DataError(f"{path}: found no such file; check the path") from exc
+    except (OSError, EOFError, ValueError, zlib.error) as exc:
+        raise DataError(f"{path}: cannot be read ({exc}); fetch it again") from exc
+    head = bytes(data[:4])
+    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES:
+        raise DataError(f"{path}: found no idx file (it begins {head.hex()}); give another file")
+    rank, dtype = head[3], np.dtype(_TYPES[head[2]])
+    start = 4 + 4 * rank
+    shape = struct.unpack(f">{rank}I", bytes(data[4:start])) if len(data) >= start else ()
+    if rank < 1 or len(data) != start + prod(shape) * dtype.itemsize or not shape:
+        raise DataError(
+            f"{path}: found {len(data)} bytes, wanted {start + prod(shape) * dtype.itemsize} for"
+            f" the shape {shape} of its head; it is cut short or damaged, fetch it again"
+        )
+    return np.frombuffer(data, dtype, offset=start).reshape(shape)
+
+
+def _labels(path: Path, told: str | None) -> Labels | None:
+    """The labels of the file that the user named, else of the one beside; None without."""
+    if told is not None:
+        file: Path | None = Path(told) if is_idx(told) else None
+    else:
+        file = _beside(path)
+    if file is None:
+        return None
+    found = read_idx(file)
+    if found.ndim != 1:
+        raise DataError(f"{file}: found an array of rank {found.ndim}, wanted one label a row")
+    return Labels.of(found)
+
+
+def _beside(path: Path) -> Path | None:
+    """train-labels-idx1-ubyte.gz for train-images-idx3-ubyte.gz, packed or not."""
+    name = re.sub(r"idx3", "idx1", path.name.replace("images", "labels"))
+    if name == path.name or "labels" not in name:
+        return None
+    bare = name.removesuffix(".gz")
+    found = [path.with_name(n) for n in (name, bare, f"{bare}.gz")]
+    return next((file for file in found if file.is_file()), None)
