@@ -185,14 +185,16 @@ def open_spec(request: Request) -> Opened:
                 f"--data {request.text}: the plug-in '{name}' of {added.packages[name]} failed:"
                 f" {type(exc).__name__}: {exc}"
             ) from exc
-    forms = ", ".join(k.form for k in (*SOURCES, *added.rows.values()))
+    forms = ", ".join(dict.fromkeys(k.form for k in (*SOURCES, *added.rows.values())))
     broken = "".join(f"; {problem}" for problem in added.problems.values())
     path = Path(request.text)
     if path.is_dir():
         what = "a folder without input_0.pb and without an image"
     else:
         what = "a file of an unknown kind" if path.exists() else "no such file"
-    raise DataError(f"--data {request.text}: found {what}; give one of {forms} (docs/data.md){broken}")
+    raise DataError(
+        f"--data {request.text}: found {what}; give one of {forms} (docs/data.md){broken}"
+    )
 
 
 def kind_of(text: str) -> SourceKind | None:

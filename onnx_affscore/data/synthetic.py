@@ -37,9 +37,9 @@ class RandomSource:
     ``assignment`` holds the shapes, None takes the most plausible ones; :meth:`variants` yields
     the others. ``distribution`` is ``normal`` or ``uniform`` in [0, 1), of all floats or by input.
     ``known`` are sizes of symbols that the given columns settle, ``rows`` the rows of them to
-    read, ``labels``, ``skip`` and ``warnings`` as of :class:`ColumnSource`. The number of samples is theirs,
-    else ``samples`` in whole feeds where the model fixes the batch, else 1 where nothing differs
-    between samples.
+    read, ``labels``, ``skip`` and ``warnings`` as of :class:`ColumnSource`. The number of samples
+    is theirs, else ``samples`` in whole feeds where the model fixes the batch, else 1 where
+    nothing differs between samples.
     """
 
     hints: tuple[InputHint, ...]

@@ -167,12 +167,19 @@ def _command(signature: Signature) -> str:
     words = ["onnx-affscore", "score", signature.model.path]
     words += [] if data["synthetic"] else ["--data", data["source"]]
     words += ["--samples", data["samples"]]
-    for name in ("seed", "pool", "covariance", "feature_axis", "batches", "include", "exclude"):
+    for name in ("seed", "pool", "covariance", "feature_axis", "batches", "include", "exclude",
+                 "label", "by", "columns", "preset", "image_size"):  # fmt: skip
         if run.get(name) is not None:
             words += [f"--{name.replace('_', '-')}", run[name]]
     for name in ("roles", "metrics", "operators"):
         if run.get(name):
             words += [f"--{name}", ",".join(map(str, run[name]))]
+    if run.get("channels") == "bgr":
+        words += ["--channels", "bgr"]
+    if run.get("stratify"):
+        words += ["--stratify"]
+    if run.get("on_error") == "skip":
+        words += ["--on-error", "skip"]
     for ends in run.get("probes") or ():
         words += ["--probe", ends]
     if run.get("composition_from"):

@@ -187,6 +187,14 @@ def test_json_on_stdout_is_alone_there(extra: list[str], cli: Cli, here: Path) -
     assert Signature.from_json(here / "back.json").sites[0].activation == "Relu"
 
 
+# Options of data that other tests make: tables, images, sound, text, classes.
+_OF_SOME_DATA = (
+    "--label", "--stratify", "--columns", "--by", "--preset", "--image-size", "--channels",
+    "--tokenizer", "--text-unit", "--text-field", "--pair-field", "--target-field",
+    "--max-length", "--label-pattern", "--sample-rate", "--window", "--encoder",
+)  # fmt: skip
+
+
 def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: Path) -> None:
     options: dict[str, object] = {
         "--data": "x.npy", "--samples": 30, "--batch-size": 8, "--seed": 3, "--device": "cpu",
@@ -205,11 +213,9 @@ def test_every_option_of_score_is_taken_and_every_file_written(cli: Cli, here: P
     assert untried == {
         "--verify", "--details", "--custom-op-library", "--cluster", "--resume",
         "--provider", "--provider-option",  # other builds of the runtime: tests/run
-        "--label", "--stratify", "--by", "--columns",  # data with classes or columns: tests/data
-        "--tokenizer", "--text-unit", "--text-field", "--pair-field", "--target-field",
-        "--max-length", "--label-pattern", "--sample-rate", "--window", "--save-features",
-        "--encoder",
+        "--save-features",
         "--isolate", "--max-seconds", "--max-memory",  # another process: tests/cli/test_isolate.py
+        *_OF_SOME_DATA,
     }  # fmt: skip
     result = cli("score", "model.onnx", *(x for pair in options.items() for x in pair), *flags)
     assert result == Result(0, "", "")

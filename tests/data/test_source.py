@@ -1,16 +1,9 @@
 """What the user gives becomes a source; every kind of the table keeps the same promises."""
 
-import io
-import struct
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from onnx import numpy_helper
-from PIL import Image
-from scipy.io import wavfile
 
 from onnx_affscore.data import SOURCES, open_source
 from onnx_affscore.data.columns import Column, ColumnSource
@@ -21,6 +14,7 @@ from onnx_affscore.feeding import Feeding
 from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import Array
 
+from .examples import example
 from .samples import hint, read, read_all
 from .text_files import said
 
@@ -40,77 +34,6 @@ def opened(kind: str, folder: Path, images: Array, *, samples: int | None = None
         return open_source([text], [ids], samples=samples, feeding=said(folder))
     image = hint("image", ("n", *SHAPES.get(kind, (1, 4, 4))))
     return open_source([text], [image], samples=samples)
-
-
-def example(kind: str, folder: Path, images: Array) -> str:  # noqa: PLR0911, PLR0912
-    """A specification of each kind in the table, for the input ``image`` or for token ids."""
-    match kind:
-        case "random":
-            return "random"
-        case "npy":
-            np.save(folder / "x.npy", images)
-            return str(folder / "x.npy")
-        case "npz":
-            np.savez(folder / "x.npz", image=images)
-            return str(folder / "x.npz")
-        case "table":
-            np.savetxt(folder / "x.csv", images.reshape(len(images), -1), delimiter=",")
-            return str(folder / "x.csv")
-        case "parquet":
-            column = pa.array(images.reshape(len(images), -1).tolist(), pa.list_(pa.float32(), 16))
-            pq.write_table(pa.table({"image": column}), folder / "x.parquet", row_group_size=3)
-            return str(folder / "x.parquet")
-        case "saved-dataset":
-            values = pa.array(images.reshape(len(images), -1).tolist(), pa.list_(pa.float32(), 16))
-            found = pa.table({"image": values})
-            with pa.ipc.new_stream(folder / "x.arrow", found.schema) as writer:
-                writer.write_table(found, max_chunksize=4)
-            (folder / "dataset_info.json").write_text("{}")
-            return str(folder)
-        case "sound":
-            for number, sound in enumerate(images.reshape(len(images), -1)):
-                wavfile.write(folder / f"{number}.wav", 16000, sound.repeat(8))
-            return str(folder)
-        case "stdin":
-            content = io.BytesIO()
-            np.save(content, images)
-            content.seek(0)
-            pytest.MonkeyPatch().setattr("sys.stdin", io.TextIOWrapper(content))
-            return "-"
-        case "function":
-            np.save(folder / "f.npy", images)
-            (folder / "f.py").write_text(
-                "from pathlib import Path\nimport numpy as np\n"
-                "def parts():\n"
-                "    x = np.load(Path(__file__).with_suffix('.npy'))\n"
-                "    yield x[:4]\n"
-                "    yield {'image': x[4:]}\n"
-            )
-            return f"{folder / 'f.py'}:parts"
-        case "test-set":
-            data = numpy_helper.from_array(images, "image").SerializeToString()
-            (folder / "input_0.pb").write_bytes(data)
-            return str(folder)
-        case "text":
-            (folder / "x.txt").write_text("a b c d\n" * 10)
-            return str(folder / "x.txt")
-        case "json-lines":
-            (folder / "x.jsonl").write_text('{"text": "a b c d"}\n' * 10)
-            return str(folder / "x.jsonl")
-        case "images":
-            for k, image in enumerate(images):
-                Image.fromarray(image[0].astype(np.uint8)).save(folder / f"{k}.png")
-            return str(folder)
-        case "idx":
-            head = struct.pack(">4I", 0x803, len(images), 4, 4)
-            (folder / "x.idx3").write_bytes(head + images.astype(np.uint8).tobytes())
-            return str(folder / "x.idx3")
-        case "cifar":
-            record = bytes(1) + bytes(range(256)) * 12
-            (folder / "test_batch.bin").write_bytes(record * len(images))
-            return str(folder / "test_batch.bin")
-        case _:
-            raise NotImplementedError(f"add an example of {kind}")
 
 
 every_kind = pytest.mark.parametrize("kind", [k.name for k in SOURCES])
@@ -237,7 +160,7 @@ def test_a_default_is_made_up_only_where_it_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("x.doc", r"--data x\.doc: found no such file; give one of: random.*FILE\.npy .*FOLDER"),
+        ("x.doc", r"--data x\.doc: found no such file; give one of random.*FILE\.npy,.*FOLDER"),
         ("no.npy", r"no\.npy: found no such file; check the path"),
         ("a/b=c.npz", r"a/b=c\.npz: found no such file; check the path"),
         ("random:cauchy", "found the distribution 'cauchy'.*random:normal or random:uniform"),
