@@ -1,10 +1,10 @@
 """The story in one page: locate, instrument, run, gather, score, and out comes a Signature."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from onnx_affscore.account import Account, identity
 from onnx_affscore.by_class import by_class, check_labels
 from onnx_affscore.chance import seen
 from onnx_affscore.data.sharing import SharedData
@@ -15,14 +15,6 @@ from onnx_affscore.gather import Gathered, gather
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import DataSource
-from onnx_affscore.provenance import (
-    data_specs,
-    left_out,
-    machine,
-    measured_options,
-    package_versions,
-    recorded_options,
-)
 from onnx_affscore.records import (
     METHOD_VERSION,
     SCHEMA_VERSION,
@@ -31,9 +23,7 @@ from onnx_affscore.records import (
     Status,
 )
 from onnx_affscore.resume.folder import open_kept
-from onnx_affscore.run.providers import device_index
-from onnx_affscore.run.session import runtime_versions
-from onnx_affscore.score.table import added_metrics, companions
+from onnx_affscore.score.table import companions
 from onnx_affscore.selection import check_selected
 from onnx_affscore.site_scores import Keep, score_sites
 from onnx_affscore.witness import Progress, Witness
@@ -88,7 +78,7 @@ def _measured(
     located = m.located()
     check_selected(located.sites)
     given = m.source(data)
-    with open_kept(m.options.resume, _run(m, given, data)) as m.kept:
+    with open_kept(m.options.resume, identity(m, given, data)) as m.kept:
         source, probed = m.probe(given, located)
         check_labels(source, m.options)
         drawn = seen(m, source, located)
@@ -110,40 +100,18 @@ def _measured(
         engine=m.engine,
     )
     done = time.perf_counter()
+    seconds = {"inference": ran - ready, "scoring": done - ran, "total": done - start}
+    account = Account(m, source, witness, gathered)
     found = Signature(
         schema_version=SCHEMA_VERSION,
         method_version=METHOD_VERSION,
         model=m.model.info,
-        data={
-            "source": source.name,
-            "specs": data_specs(data),
-            "synthetic": source.synthetic,
-            "samples": witness.fingerprint.samples,
-            "sha256": witness.fingerprint.hexdigest(),
-            "notes": list(gathered.ran.notes),
-            "skipped": left_out(source.skipped, m.lost),
-        },
-        run={
-            "device": gathered.ran.device,
-            "providers": list(gathered.ran.providers),
-            "batch_size": gathered.ran.size,
-            "versions": {
-                **runtime_versions(gathered.ran.device, index=device_index(m.options.device)),
-                **package_versions(),
-            },
-            "machine": machine(),
-            "seconds": {"inference": ran - ready, "scoring": done - ran, "total": done - start},
-            "outputs_verified": witness.verdict is not None and witness.verdict.unchanged,
-            "samples_counted": gathered.counted,
-            "site_groups": gathered.groups,
-            "features_on_disk": gathered.written,
-            **m.engine.record,
-            **recorded_options(m.options),
-        },
+        data=account.data(data),
+        run=account.run(seconds),
         sites=sites,
         skipped=located.skipped,
         groups=groups,
-        warnings=tuple(_warnings(m, source, gathered, witness)),
+        warnings=account.warnings(),
     )
     if save is not None:
         save(_features(found, resolved.sites, gathered, source=source, witness=witness))
@@ -167,42 +135,3 @@ def _features(
         rows=witness.rows,
         labels=source.labels,
     )
-
-
-def _run(m: Measurement, source: DataSource, data: Data) -> dict[str, Any]:
-    """What the rows of a run hang on: that of an earlier start must be the same to go on."""
-    return {
-        "model": m.model.info.sha256,
-        "data": data_specs(data) or source.name,
-        "rows": source.count,
-        **measured_options(m.options),
-        "versions": {**runtime_versions(), **package_versions()},
-        "method": METHOD_VERSION,
-        "machine": machine(),
-    }
-
-
-def _warnings(
-    m: Measurement, source: DataSource, gathered: Gathered, witness: Witness
-) -> list[str]:
-    synthetic = "the data were made up: scores on them say little about the model in use"
-    verdict = witness.verdict
-    return [
-        *m.warnings,
-        *m.kept.warnings,
-        *gathered.ran.notices,
-        *gathered.warnings,
-        *([synthetic] if source.synthetic else []),
-        *source.warnings,
-        *_skipped(m, source),
-        *(added_metrics().problems.values() if m.options.metrics is None else ()),
-        *([verdict.note] if verdict is not None and verdict.note else []),
-    ]
-
-
-def _skipped(m: Measurement, source: DataSource) -> Iterator[str]:
-    """One sentence on rows that were left out; the file lists them."""
-    for rows, what in ((source.skipped, "read"), (m.lost, "run")):
-        if rows:
-            row = min(rows)
-            yield f"{len(rows)} row(s) could not be {what} and were left out: {row}: {rows[row]}"
