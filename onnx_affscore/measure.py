@@ -12,6 +12,7 @@ from onnx_affscore.data.source import Data
 from onnx_affscore.engine import open_engine
 from onnx_affscore.features import Features, SaveFeatures
 from onnx_affscore.gather import Gathered, gather
+from onnx_affscore.leaving import keeping
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import DataSource
@@ -52,8 +53,9 @@ def measure(
     """
     options = options or Options()
     start = time.perf_counter()
+    keeping("")
     with open_engine(options) as engine:
-        return _measured(
+        found = _measured(
             Measurement(
                 model_path, options, engine, whole=options.cluster is not None, shared=shared
             ),
@@ -63,6 +65,8 @@ def measure(
             save=save,
             start=start,
         )
+    keeping(None)
+    return found
 
 
 def _measured(

@@ -1,11 +1,8 @@
 """One model on its way to a signature: the steps that ``score`` and ``instrument`` share."""
 
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 from typing import Final, final
 
 import onnx
@@ -32,6 +29,7 @@ from onnx_affscore.graph.tapping import COUNTED, QUANTITIES
 from onnx_affscore.graph.tensors import external_files
 from onnx_affscore.graph.token_weights import dependents
 from onnx_affscore.graph.weights import set_aside
+from onnx_affscore.leaving import TemporaryFolder
 from onnx_affscore.local import LocalEngine
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import DataSource, Engine, OpenModel, SessionPlan
@@ -77,9 +75,8 @@ class Measurement:
         self.engine = LocalEngine(options) if engine is None else engine
         self.model = load(model_path)
         if not whole:
-            aside = mkdtemp(prefix="onnx-affscore-")
-            weakref.finalize(self, rmtree, aside, ignore_errors=True)
-            self.model = set_aside(self.model, Path(aside))
+            self._aside = TemporaryFolder()
+            self.model = set_aside(self.model, self._aside.path)
         self.prepared = self.model
         self.kept = Kept()
         self.hints = input_hints(self.model.proto)

@@ -66,7 +66,8 @@ class Passes:
             lambda: m.tapped_session(tapped), size, hints=m.hints, fixed=fixed, faults=faults
         )
         store = FeatureStore(tapped, layouts, self.keeper)
-        log = m.kept.begin(f"{self.prefix}{name}", list(tapped.taps), m.hints)
+        name = f"{self.prefix}{name}"
+        log = m.kept.begin(name, list(tapped.taps), m.hints)
         for finished in log.finished():
             for part in finished.parts:
                 store.take(part)
@@ -78,7 +79,7 @@ class Passes:
                 witness.go_on(finished.noted)
                 witness.rows_seen += finished.grown["rows"]
 
-        if witness is not None and log.samples:
+        if log.samples and witness is not None:
             witness.tell()
 
         def batches(start: int, before: int) -> Iterator[Batch]:
@@ -98,6 +99,7 @@ class Passes:
             raise DataError("the data hold no sample; give at least one")
         if first is not None and log.ran is not None:
             log.check_device(halving.session.device)
+        m.kept.told(name, log.samples, source.count)
         # The first batch comes first and alone: the witness compares it with the model as it is.
         rest = m.engine.each_batch(lambda b: (b.stop, list(halving.run(b, attempt))), left)
         alone = [] if first is None else [(first.stop, halving.run(first, attempt))]
@@ -120,6 +122,7 @@ class Passes:
                 grown=grown,
                 noted={} if witness is None else witness.noted,
             )
+            m.kept.told(name, log.samples, source.count)
         store.finish()
         if not store.samples:
             lost = next(iter(m.lost.values()))

@@ -33,6 +33,7 @@ _BOTTOM: dict[str, tuple[set[str], set[str]]] = {
     "errors.py": (set(), set()),
     "feeds.py": (set(), set()),
     "fields.py": (set(), set()),
+    "leaving.py": (set(), set()),
     "plain_text.py": (set(), set()),
     "groups.py": ({"fields"}, set()),
     "records.py": ({"feeds", "fields", "groups", "features"}, {"report"}),
@@ -48,7 +49,7 @@ _BOTTOM: dict[str, tuple[set[str], set[str]]] = {
 # What a command may import before it is used.
 _LIGHT = {
     *("click", "onnx_affscore", "onnx_affscore.errors", "onnx_affscore.plain_text"),
-    *(f"onnx_affscore.cli.{name}" for name in ("isolate", "shared", "talk")),
+    *(f"onnx_affscore.cli.{name}" for name in ("interrupts", "isolate", "shared", "talk")),
 }
 
 
@@ -168,7 +169,7 @@ def test_an_audit_rests_on_statistics_and_records_alone() -> None:
 
 def test_siblings_import_nothing_above_them() -> None:
     below = {"fields", "records", "errors", "protocols", "taps", "asked", "comparison", "findings"}
-    below |= {"plain_text"}
+    below |= {"leaving", "plain_text"}
     below |= {"plugins", "feeds", "feeding", "groups", "features"}
     upward = [
         str(i)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import click
 
+from onnx_affscore.cli.interrupts import as_usual
 from onnx_affscore.cli.talk import say
 from onnx_affscore.errors import AffscoreError, OptionError
 
@@ -103,7 +104,8 @@ def _outside(arguments: list[str], *, seconds: float | None, memory: int | None)
         f"import sys; sys.path[:] = {sys.path!r}; "
         f"from onnx_affscore.cli.isolate import inside; inside({memory!r}, {arguments!r})"
     )
-    with TemporaryDirectory(prefix="onnx-affscore-", ignore_cleanup_errors=True) as place:
+    temporary = TemporaryDirectory(prefix="onnx-affscore-", ignore_cleanup_errors=True)
+    with as_usual(), temporary as place:
         # What a child that dies leaves lying about goes with its folder.
         own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), place)
         code = _waited(

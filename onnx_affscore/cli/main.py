@@ -1,6 +1,7 @@
 """The command group, loaded lazily, and the one place where errors become exit codes."""
 
 import sys
+from functools import partial
 from importlib import import_module
 from io import StringIO
 from typing import NoReturn, final
@@ -8,8 +9,10 @@ from typing import NoReturn, final
 import click
 
 from onnx_affscore import __version__
+from onnx_affscore.cli.interrupts import at_once
 from onnx_affscore.cli.talk import say
 from onnx_affscore.errors import AffscoreError
+from onnx_affscore.plain_text import printable
 
 __all__ = ["run"]
 
@@ -28,6 +31,7 @@ _COMMANDS = {
     "demo": "onnx_affscore.cli.demo",
     "doctor": "onnx_affscore.cli.doctor",
 }
+_RESUMABLE = (["score"], ["check"])
 _COULD_NOT_ANALYSE = 3
 _INTERRUPTED = 130
 
@@ -58,12 +62,13 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     arguments = sys.argv[1:] if arguments is None else arguments
     debug, stdout = "--debug" in arguments, sys.stdout
     try:
-        code = main.main(
-            [a for a in arguments if a != "--debug"],
-            prog_name="onnx-affscore",
-            standalone_mode=False,
-            obj=arguments,  # for a child that runs them again
-        )
+        with at_once(partial(_last_words, resumable=arguments[:1] in _RESUMABLE)):
+            code = main.main(
+                [a for a in arguments if a != "--debug"],
+                prog_name="onnx-affscore",
+                standalone_mode=False,
+                obj=arguments,  # for a child that runs them again
+            )
     except Exception as exc:
         if debug and not isinstance(exc, click.ClickException | click.Abort):
             raise
@@ -77,6 +82,22 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _kept() -> str | None:
+    """What is kept of the work under way; None where none is, or nobody asked."""
+    leaving = sys.modules.get("onnx_affscore.leaving")  # else there is nothing yet to leave
+    return None if leaving is None else leaving.kept()
+
+
+def _last_words(word: str, *, resumable: bool) -> str:
+    """Clean up, and say what an interrupted command leaves."""
+    if leaving := sys.modules.get("onnx_affscore.leaving"):
+        leaving.leave()
+    kept = _kept()
+    if kept == "" and resumable:
+        kept = "nothing is kept; --resume DIR keeps finished batches"
+    return printable(f"{word}: {kept}" if kept else word)
+
+
 def _exit_code(exc: Exception) -> int:
     if isinstance(exc, click.exceptions.Exit):
         return exc.exit_code
@@ -88,6 +109,8 @@ def _exit_code(exc: Exception) -> int:
         return exc.exit_code
     if isinstance(exc, AffscoreError):
         say(f"error: {exc}")
+        if kept := _kept():
+            say(kept)
         return exc.exit_code
     if isinstance(exc, OSError):
         say(f"error: {exc.strerror or exc}{f': {exc.filename}' if exc.filename else ''}")

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -18,6 +17,7 @@ from onnx_affscore.graph.tensors import (
     external_location,
     tensors_of,
 )
+from onnx_affscore.leaving import put_in_place
 from onnx_affscore.records import ModelInfo
 
 __all__ = ["LoadedModel", "load", "save"]
@@ -86,14 +86,10 @@ def save(proto: onnx.ModelProto, path: str | Path, *, like: LoadedModel) -> None
             f"the weights of {original} lie in files beside it, which a copy in"
             f" {path.resolve().parent} would not find; write it to {like.folder}"
         )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_bytes(proto.SerializeToString())
-        temporary.replace(path)
+        put_in_place(path, proto.SerializeToString())
     except OSError as exc:
         raise ModelError(f"cannot write {path}: {exc.strerror or exc}") from exc
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _digest(content: bytes, proto: onnx.ModelProto, folder: Path) -> str:

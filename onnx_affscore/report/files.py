@@ -1,13 +1,13 @@
 """Write a finished file in one step: a reader sees the old file or the new one, never half."""
 
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from onnx_affscore.errors import AffscoreError, OptionError
+from onnx_affscore.leaving import in_place
 
 __all__ = ["STDOUT", "replacing", "write"]
 
@@ -40,12 +40,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         target = Path(path).resolve()
         if target.is_dir():  # os.replace says so with another error on each platform
             raise IsADirectoryError(target)
-        temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
-        try:
-            yield temporary
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with in_place(target) as part:
+            yield part
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from onnx_affscore.errors import OptionError, StorageError
+from onnx_affscore.leaving import keeping, put_in_place
 from onnx_affscore.records import InputHint
 from onnx_affscore.resume.journal import Journal
 from onnx_affscore.resume.pass_log import PassLog
@@ -18,6 +20,10 @@ __all__ = ["Kept", "open_kept"]
 
 _RUN: Final = "run.json"
 _LOCK: Final = "lock"
+_OURS: Final = re.compile(rf"{_LOCK}|\.{re.escape(_RUN)}\..*\.part")
+_BESIDES: Final = ("census", "second")  # passes that are no measure of the work
+_GROUP: Final = re.compile(r"group-(\d+)-")
+_GOES_ON: Final = "the same command goes on"
 _SUFFIX: Final = ".journal"
 _FORMAT: Final = {"journal": 1}
 _MACHINE: Final = "machine"
@@ -40,6 +46,15 @@ class Kept:
         log = PassLog(journal, taps, hints)
         self._open.append(log)
         return log
+
+    def told(self, name: str, samples: int, total: int | None) -> None:
+        """Note how many samples of a pass are kept, for the last words of the process."""
+        if self.folder is None or name.endswith(_BESIDES):
+            return
+        group = _GROUP.match(name)
+        of_all = f" of {total}" if total is not None else ""
+        sites = f" (group {group[1]} of the sites)" if group else ""
+        keeping(f"{samples}{of_all} samples{sites} are kept in {self.folder}; {_GOES_ON}")
 
     def close(self) -> None:
         """Close the journals."""
@@ -83,7 +98,7 @@ def _same_run(path: Path, run: dict[str, Any]) -> Iterator[str]:
     try:
         kept = json.loads((path / _RUN).read_text("utf-8"))
     except FileNotFoundError:
-        strangers = sorted(p.name for p in path.iterdir() if p.name not in (_LOCK, f"{_RUN}.part"))
+        strangers = sorted(p.name for p in path.iterdir() if not _OURS.fullmatch(p.name))
         if strangers:
             raise OptionError(
                 f"--resume {path}: the folder holds other things ({strangers[0]}); wanted an empty"
@@ -119,13 +134,10 @@ def _shown(value: object) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a small file at once; what a sudden end left of it has another name."""
-    part = path.with_name(f"{path.name}.part")
+    """Write a small file; raises :class:`StorageError` where that fails."""
     try:
-        part.write_text(text, "utf-8")
-        part.replace(path)
+        put_in_place(path, text.encode())
     except OSError as exc:
-        part.unlink(missing_ok=True)
         raise StorageError(f"cannot write {path}: {exc.strerror or exc}") from exc
 
 

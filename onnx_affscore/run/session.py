@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import final
 
 import numpy as np
@@ -13,6 +12,7 @@ import onnx
 import onnxruntime as ort
 
 from onnx_affscore.errors import AllocationError, RunError
+from onnx_affscore.leaving import TemporaryFolder
 from onnx_affscore.records import Array
 from onnx_affscore.run.gpu import gpu_versions
 from onnx_affscore.run.messages import plainly
@@ -176,8 +176,8 @@ def _reordered(
     they cannot be written the graph runs in the runtime's own order.
     """
     try:
-        with TemporaryDirectory(prefix="onnx-affscore-", ignore_cleanup_errors=True) as name:
-            saved = Path(name) / "optimised.onnx"
+        with TemporaryFolder() as folder_of_its_own:
+            saved = folder_of_its_own / "optimised.onnx"
             start(content, folder, optimisation="all", order=_BY_DEPTH, saved=saved)
             optimised = onnx.load(saved, load_external_data=False)
             move_forward(optimised.graph, early)

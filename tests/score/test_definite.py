@@ -106,7 +106,12 @@ def test_the_polar_factor_by_eigenvalues_is_backward_stable(n: int, decades: flo
     assert found is not None
     assert np.linalg.norm(found.T @ found - np.eye(n)) < STATED
     symmetric = found.T @ matrix
-    assert distance(symmetric, symmetric.T) < 1e-13
+    # The factor's error in the small directions, eps times the condition number until the routine
+    # takes a second step: up to 4e-13 over 100 seeds, and it differs from processor to processor.
+    assert distance(symmetric, symmetric.T) < 0.01 * STATED
+    skew = normal(2, n, n) - normal(2, n, n).T
+    off = (found + found @ skew * STATED / max(np.linalg.norm(skew, 2), 1.0)).T @ matrix
+    assert n == 1 or distance(off, off.T) > 0.01 * STATED  # the tooth: turned by so little
     # The factor itself is determined to eps times the condition number.
     assert distance(found, left @ right) < 0.5 * STATED
     assert distance(found * (1.0 + 2.0 * STATED), left @ right) > STATED  # the tooth
