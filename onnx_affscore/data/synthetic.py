@@ -156,8 +156,14 @@ def first_that_runs(
     reason: RunError | None = None
     size = fixed_batch(source.hints) or 1
     for variant in islice(source.variants(), tries):
+        batch = next(variant.batches(size), None)
+        if batch is None:
+            raise DataError(
+                f"{source.name}: an input is declared with a batch of {size}, of which nothing can"
+                " be made up; give real data with --data"
+            )
         try:
-            probe(next(variant.batches(size)))
+            probe(batch)
         except RunError as exc:
             tried.append(str(variant.assignment))
             reason = reason or exc

@@ -7,6 +7,7 @@ from typing import Final, final
 import onnx
 from onnx import numpy_helper
 
+from onnx_affscore.graph.tensors import external_location
 from onnx_affscore.graph.view import graphs, kind, reads, subgraphs
 
 __all__ = ["RANDOM", "Draw", "behind_draws", "draws"]
@@ -52,7 +53,7 @@ def draws(proto: onnx.ModelProto) -> tuple[Draw, ...]:
     nodes += [n for function in proto.functions for n in _within(function.node)]
     fixed = _constants(proto, nodes)
     return tuple(
-        Draw(node.name or node.output[0], kind(node), _seed(node))
+        Draw(node.name or "".join(node.output[:1]), kind(node), _seed(node))
         for node in nodes
         if kind(node) in RANDOM and _drawing(node, fixed)
     )
@@ -94,8 +95,9 @@ def _constants(proto: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> dict[str,
     for node in nodes:
         for attribute in node.attribute if node.op_type == "Constant" else ():
             if attribute.name == "value":
-                tensors[node.output[0]] = attribute.t
-    flags = {n: t for n, t in tensors.items() if t.data_type == onnx.TensorProto.BOOL}
+                tensors |= dict.fromkeys(node.output, attribute.t)
+    held = {n: t for n, t in tensors.items() if external_location(t) is None}
+    flags = {n: t for n, t in held.items() if t.data_type == onnx.TensorProto.BOOL}
     return {name: bool(numpy_helper.to_array(t).any()) for name, t in flags.items()}
 
 

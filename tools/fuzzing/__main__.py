@@ -54,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
             if outcome.name in ("violation", "runtime crash"):
                 what = f"{outcome.kind}: {_place(outcome)}"
                 kept[what] += 1
+                if kept[what] == 1:
+                    print(f"mutant {ran.case.number}: {what}", file=sys.stderr, flush=True)
                 if kept[what] <= asked.examples:
                     found.append((ran, outcome))
             if not asked.keep:

@@ -11,8 +11,10 @@ import resource
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +111,8 @@ def _child(case: Case, place: Path, limits: Limits, base: int) -> None:
         os.chdir(place)
         (place / "tmp").mkdir()
         os.environ["TMPDIR"] = str(place / "tmp")
+        tempfile.tempdir = None
+        _usual_warnings()
         resource.setrlimit(resource.RLIMIT_AS, (base + limits.memory,) * 2)
         resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu + 1))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -118,6 +122,13 @@ def _child(case: Case, place: Path, limits: Limits, base: int) -> None:
         (place / "fault.txt").write_text(traceback.format_exc())
     finally:
         os._exit(0)
+
+
+def _usual_warnings() -> None:
+    """Show what Python shows where nobody asks for more: tests turn warnings into errors."""
+    warnings.resetwarnings()
+    for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.simplefilter("ignore", kind)
 
 
 def write_case(case: Case, place: Path) -> None:
@@ -159,6 +170,7 @@ def _run_one(
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, stream)
         os.close(file)
+    sys.stdout, sys.stderr = (open(n, "w", encoding="utf-8", closefd=False) for n in (1, 2))  # noqa: SIM115
     code: Any = None
     trace = ""
     try:
