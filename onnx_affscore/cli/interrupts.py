@@ -51,13 +51,13 @@ def as_usual() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-    before = {s: signal.getsignal(s) for s in usual}
+    before = {s: signal.getsignal(s) for s in _WORDS}
     woken = signal.set_wakeup_fd(-1)
     try:
-        for number, handler in usual.items():
-            if before[number] == _left_to_the_thread:
-                signal.signal(number, handler)
+        if before[signal.SIGINT] == _left_to_the_thread:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if before[signal.SIGTERM] == _left_to_the_thread:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         yield
     finally:
         for number, found in before.items():

@@ -110,7 +110,7 @@ def test_the_polar_factor_by_eigenvalues_is_backward_stable(n: int, decades: flo
     # takes a second step: up to 4e-13 over 100 seeds, and it differs from processor to processor.
     assert distance(symmetric, symmetric.T) < 0.01 * STATED
     skew = normal(2, n, n) - normal(2, n, n).T
-    off = (found + found @ skew * STATED / max(np.linalg.norm(skew, 2), 1.0)).T @ matrix
+    off = (found + found @ skew * STATED / (1.0 + float(np.linalg.norm(skew, 2)))).T @ matrix
     assert n == 1 or distance(off, off.T) > 0.01 * STATED  # the tooth: turned by so little
     # The factor itself is determined to eps times the condition number.
     assert distance(found, left @ right) < 0.5 * STATED
