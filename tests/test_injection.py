@@ -131,7 +131,8 @@ def test_a_hostile_name_stays_a_name_in_every_format(name: str, tmp_path: Path) 
     plain, odd = scored("relu", tmp_path / "plain"), scored(name, tmp_path)
     renderers = {n: f.render for n, f in FORMATS.items()}
     findings = {n: f.render for n, f in FINDING_FORMATS.items()}
-    for kind, render in renderers.items():
+    for kind in renderers.keys() & CHECKS.keys():
+        render = renderers[kind]
         text, other = render(odd), render(plain)
         if isinstance(text, str) and isinstance(other, str):
             _holds(kind, text, other)

@@ -32,7 +32,8 @@ def most_tokens(graph: GraphProto) -> int | None:
         constants[node.input[0]].dims[0] - added
         for inner in graphs(graph)
         for node in inner.node
-        if node.op_type == "Gather" and _is_table(constants.get(node.input[0]), node)
+        if node.op_type == "Gather" and len(node.input) == 2
+        if _is_table(constants.get(node.input[0]), node)
         if (added := _added(node.input[1], makers, constants)) is not None
     ]
     return min((rows for rows in found if rows > 0), default=None)

@@ -69,7 +69,7 @@ def test_an_error_in_a_broken_model_is_the_files() -> None:
 
 @pytest.mark.parametrize("domain", ["", "com.microsoft", "somewhere"])
 @pytest.mark.parametrize(
-    "operator", ["Relu", "Gelu", "FusedMatMul", "QuantizeLinear", "If", "Scan"]
+    "operator", ["Relu", "Gather", "Gelu", "FusedMatMul", "QuantizeLinear", "If", "Scan"]
 )
 @pytest.mark.parametrize("left", ["inputs", "outputs", "nothing"])
 def test_a_node_that_lacks_its_ports_is_no_internal_error(
