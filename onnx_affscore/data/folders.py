@@ -2,38 +2,41 @@
 
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import Labels
 
-__all__ = ["file_labels", "files_in", "holds"]
+__all__ = ["below", "file_labels", "files_in", "holds"]
+
+
+def below(folder: Path) -> Iterator[str]:
+    """Every file in a folder, however deep, by its path from there; hidden ones are left out.
+
+    Links are followed, out of the folder too, but no folder is looked into twice.
+    """
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            if not name.startswith("."):
+                yield (Path(place) / name).relative_to(folder).as_posix()
 
 
 def files_in(folder: Path, suffixes: Collection[str]) -> list[str]:
-    """The files with one of the suffixes, however deep, by their path from the folder, sorted.
-
-    Hidden files and folders are left out. ``suffixes`` are in lower case.
-    """
-    found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            (Path(place) / name).relative_to(folder).as_posix()
-            for name in names
-            if Path(name).suffix.lower() in suffixes and not name.startswith(".")
-        ]
-    return sorted(found)
+    """The files below a folder with one of the suffixes, in lower case; by their paths, sorted."""
+    return sorted(name for name in below(folder) if Path(name).suffix.lower() in suffixes)
 
 
 def holds(folder: Path, suffixes: Collection[str]) -> bool:
     """Whether a folder has such a file, looking no further than to the first."""
-    return any(
-        Path(name).suffix.lower() in suffixes and not name.startswith(".")
-        for _place, _folders, names in os.walk(folder)
-        for name in names
-    )
+    return any(Path(name).suffix.lower() in suffixes for name in below(folder))
 
 
 def file_labels(files: Sequence[str], *, pattern: str | None, where: str) -> Labels | None:

@@ -45,7 +45,7 @@ def test_the_readme_gives_the_accuracy_and_opset_of_the_manifest(name: str) -> N
 
 @every_model
 def test_accuracy_on_the_test_images_is_that_of_the_manifest(name: str) -> None:
-    label = _test_rows("label")
+    label = rows_of_test("label")
     accuracy = float(np.mean(_run(name).argmax(axis=1) == label))
     assert accuracy == pytest.approx(ZOO[name]["accuracy"], abs=1 / (2 * len(label)))
     assert accuracy >= LEAST_ACCURACY
@@ -60,7 +60,7 @@ def test_a_small_batch_agrees_with_a_large_one(name: str, rows: int) -> None:
     assert np.abs(whole[0] - whole[1]).max() > 10 * TOLERANCE
 
 
-def _test_rows(array: str) -> NDArray[Any]:
+def rows_of_test(array: str) -> NDArray[Any]:
     with np.load(MODELS / MANIFEST["data"]["file"], allow_pickle=False) as data:
         rows: NDArray[Any] = data[array][data["split"] == TEST]
         return rows
@@ -69,6 +69,6 @@ def _test_rows(array: str) -> NDArray[Any]:
 def _run(name: str, rows: int | None = None) -> NDArray[np.float32]:
     model = ZOO[name]
     session = ort.InferenceSession(MODELS / model["file"], providers=["CPUExecutionProvider"])
-    x = _test_rows(model["input"])[:rows]
+    x = rows_of_test(model["input"])[:rows]
     (output,) = session.run([model["output"]], {model["input"]: x})
     return np.asarray(output, dtype=np.float32)

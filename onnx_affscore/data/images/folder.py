@@ -1,16 +1,15 @@
 """A folder of pictures, its sub-folders being classes: the layout that torchvision reads."""
 
-import os
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from onnx_affscore.data.folders import below, file_labels, files_in, holds
 from onnx_affscore.data.images.choosing import choose
 from onnx_affscore.data.images.decoding import needs_pillow
 from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.errors import DataError
-from onnx_affscore.records import Labels
 
 __all__ = ["SUFFIXES", "image_files", "is_image_folder", "open_image_folder"]
 
@@ -25,68 +24,43 @@ SUFFIXES: Final = {
 def is_image_folder(text: str) -> bool:
     """Whether a path is a folder with some picture in it or below."""
     path = Path(text)
-    return path.is_dir() and any(_is_image(file) for file in _below(path))
+    return path.is_dir() and holds(path, SUFFIXES)
 
 
 def image_files(folder: Path) -> list[Path]:
     """All picture files in a folder and below, by their paths in it; DataError where none is."""
-    found = _found(folder)[0]
+    found = files_in(folder, SUFFIXES)
     if not found:
         raise DataError(f"found no {', '.join(SUFFIXES)} file below {folder}")
-    return found
+    return [folder / name for name in found]
 
 
 def open_image_folder(request: Request) -> Table:
     """One row a picture, in the order of their paths; read when its batch is."""
-    folder = Path(request.text)
-    files, others = _found(folder)
+    folder, said = Path(request.text), request.feeding
+    names = files_in(folder, SUFFIXES)
+    others = sum(1 for _ in below(folder)) - len(names)
     needs_pillow()
     chosen = choose(request)
-    kinds = Counter(SUFFIXES[file.suffix.lower()] for file in files)
+    kinds = Counter(SUFFIXES[Path(name).suffix.lower()] for name in names)
     what = " and ".join(
         kind if len(kinds) == 1 else f"{kind} ({n})" for kind, n in kinds.most_common()
     )
-    labels = None if request.feeding.label is not None else _classes(folder, files)
+    labels = None
+    if said.label is None:
+        labels = file_labels(names, pattern=said.label_pattern, where=request.text)
     notes: tuple[str, ...] = ()
     if labels is not None:
-        notes = (f"{folder}: {len(labels.names)} classes by sub-folder",)
+        source = "sub-folder" if said.label_pattern is None else "--label-pattern"
+        notes = (f"{folder}: {len(labels.names)} classes by {source}",)
     if others:
         notes += (f"{folder}: {others} other files left alone",)
-    return chosen.table(
-        lambda row: chosen.prepare.of_file(files[row]),
-        count=len(files),
+    table = chosen.table(
+        lambda row: chosen.prepare.of_file(folder / names[row]),
+        count=len(names),
         what=f"images, {what}",
         where=str(folder),
         labels=labels,
         notes=notes,
     )
-
-
-def _found(folder: Path) -> tuple[list[Path], int]:
-    """The pictures below a folder, sorted, and the number of other files."""
-    every = list(_below(folder))
-    images = [file for file in every if _is_image(file)]
-    return sorted(images, key=lambda f: f.relative_to(folder).as_posix()), len(every) - len(images)
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """Files below a folder whose names are not hidden; links are followed, circles are not."""
-    seen: set[str] = set()
-    for here, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(here)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(here, name) for name in names if not name.startswith("."))
-
-
-def _is_image(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES
-
-
-def _classes(folder: Path, files: list[Path]) -> Labels | None:
-    """The first folder on the way to each picture, None where some lie in none."""
-    parts = [file.relative_to(folder).parts for file in files]
-    return Labels.of([p[0] for p in parts]) if all(len(p) > 1 for p in parts) else None
+    return replace(table, heeded=table.heeded | {"label_pattern"})

@@ -117,6 +117,16 @@ def test_classes_are_told_only_where_every_picture_has_one(folder: Path) -> None
         rows(folder, RGB, label="dog")
 
 
+def test_a_pattern_tells_classes_in_the_place_of_folders(folder: Path) -> None:
+    said = Feeding(label_pattern=r"([a-z])\.png$|10")
+    with pytest.raises(DataError, match=r"--label-pattern .* not found in 'dog/10\.png'"):
+        open_source(str(folder), [hint("x", RGB)], feeding=said)
+    said = Feeding(label_pattern=r"([a-z]|10)\.png$")
+    labels = open_source(str(folder), [hint("x", RGB)], feeding=said).labels
+    assert labels is not None
+    assert [labels.names[c] for c in labels.codes] == ["a", "c", "z", "10", "a", "b"]
+
+
 def test_links_are_followed_and_circles_and_hidden_files_are_not(
     tmp_path: Path, folder: Path
 ) -> None:
