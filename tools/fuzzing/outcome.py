@@ -17,7 +17,7 @@ __all__ = ["CLASSES", "Outcome", "judge"]
 CLASSES = ("result", "clear error", "runtime crash", "violation")
 LARGEST_RSS = 2 << 30
 LONGEST_MESSAGE = 3000
-_LINE = re.compile(r"(error|warning): ")
+_LINE = re.compile(r"(error|warning|note): ")
 _RAW_HTML = ("<script>alert", '"><img src=x')
 _OURS = ("notes.json", "tmp", "out", "in", "secret.bin")
 _FORMULA = re.compile(r"[=@]|[+-](?![\d.])")
