@@ -58,6 +58,26 @@ def test_accuracy_on_picture_files_is_that_of_the_manifest(name: str, folder: Pa
     assert accuracy(name, source) == pytest.approx(ZOO[name]["accuracy"], abs=half)
 
 
+@pytest.mark.parametrize("name", ["keras_cnn", "sklearn_mlp", "torch_vit"])  # the three layouts
+def test_white_for_full_ink_rounds_to_bytes_and_costs_no_digit(
+    name: str, folder: Path, tmp_path: Path
+) -> None:
+    levels = np.arange(17) / 16
+    for file in (folder / "pictures").glob("*/*.png"):
+        white = np.rint(levels * 255).astype(np.uint8)[np.asarray(Image.open(file)) // STEP]
+        (tmp_path / "pictures" / file.parent.name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(white).save(tmp_path / "pictures" / file.parent.name / file.name)
+    exact = opened(name, folder, str(folder / "preprocessor_config.json"))
+    rounded = opened(name, tmp_path, "unit")
+    off = max(
+        np.abs(a - b).max()
+        for one, other in zip(exact.batches(256), rounded.batches(256), strict=True)
+        for a, b in zip(one.feeds.values(), other.feeds.values(), strict=True)
+    )
+    assert 0 < off <= 0.5 / 255 + 2**-24  # half a byte, and a rounding of float32
+    assert accuracy(name, rounded) == accuracy(name, exact)
+
+
 def test_on_other_numbers_a_network_is_no_longer_itself(folder: Path) -> None:
     assert accuracy("torch_resnet", opened("torch_resnet", folder, "raw")) < 0.5
 
