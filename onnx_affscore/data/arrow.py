@@ -9,7 +9,17 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from onnx_affscore.data.arrow_values import arrow, kind_of, list_of, numpy_type, values_of, whole
+from onnx_affscore.data.arrow_features import Features, class_names, holds_pictures
+from onnx_affscore.data.arrow_values import (
+    PICTURES,
+    arrow,
+    holds_bytes,
+    kind_of,
+    list_of,
+    numpy_type,
+    values_of,
+    whole,
+)
 from onnx_affscore.data.drawing import Rows
 from onnx_affscore.data.elements import Dtype
 from onnx_affscore.data.frames import Field, Group, as_labels
@@ -81,12 +91,14 @@ def arrow_pieces(path: Path) -> list[Piece]:
 class ArrowFrame:
     """Pieces one after another as a :class:`~onnx_affscore.data.tabular.Frame`.
 
-    ``classes`` are names of classes by column, for columns that hold their numbers.
+    ``folder`` is where files lie that it names, ``features`` what Hugging Face's library says of
+    columns; ``classes`` are names of classes by column, for columns that hold their numbers.
     """
 
     where: str
     pieces: Sequence[Piece]
-    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    folder: Path
+    features: Features = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     _last: tuple[int, frozenset[str], Any] | None = None
 
@@ -101,6 +113,7 @@ class ArrowFrame:
                 )
         if len(set(schema.names)) < len(schema.names):
             raise DataError(f"{self.where}: several columns have one name; give each its own")
+        self.classes: Mapping[str, Sequence[str]] = class_names(self.features)
         self._starts = np.array([0, *accumulate(p.count for p in self.pieces)])
         self.fields = tuple(self._field(name, schema.field(name).type) for name in schema.names)
         self.index = frozenset(
@@ -164,6 +177,12 @@ class ArrowFrame:
             for g in groups
         ]
 
+    def value(self, row: int, place: int) -> object:
+        """One value of a column as Python has it, None where it is missing."""
+        name = self.fields[place].name
+        found: object = self._taken(np.array([row]), [name]).column(name)[0].as_py()
+        return found
+
     def place(self, row: int) -> str:
         """Where a row is: its file and its number there."""
         piece = int(np.searchsorted(self._starts, row, "right")) - 1
@@ -194,6 +213,9 @@ class ArrowFrame:
             shape.append(len(first) if first is not None else 0)
             first = first[0] if first else None
             kind = inner
+        if not shape and holds_bytes(kind):
+            pictures = holds_pictures(self.features.get(name), lambda: self._first(name))
+            return Field(name, PICTURES if pictures else kind_of(kind))
         return Field(name, kind_of(kind), tuple(shape))
 
     def _first(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Data sources in Parquet and Arrow files: columns of a table, or of text for a tokenizer."""
+"""Data sources in Parquet and Arrow files: columns of numbers, text or pictures."""
 
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from onnx_affscore.data.arrow import (
     parquet_pieces,
     translated,
 )
-from onnx_affscore.data.arrow_texts import as_data
+from onnx_affscore.data.arrow_data import as_data
+from onnx_affscore.data.arrow_features import features_of
 from onnx_affscore.data.opening import Request, Table
 
 __all__ = ["is_arrow", "open_arrow"]
@@ -41,7 +42,8 @@ def open_arrow(request: Request) -> Table:
         else:
             read = parquet_pieces if path.suffix.lower() in PARQUET_FILES else arrow_pieces
             pieces = read(path)
-        frame = ArrowFrame(request.text, pieces)
+        folder = path if path.is_dir() else path.parent
+        frame = ArrowFrame(request.text, pieces, folder, features_of(pieces[0].schema))
     return as_data(frame, request)
 
 

@@ -1,33 +1,24 @@
-"""Columns of text in Parquet and Arrow files, for models of tokens; other columns as of a table."""
-
-from dataclasses import replace
+"""Columns of text in Parquet and Arrow files, for models of tokens."""
 
 import numpy as np
 
 from onnx_affscore.data.arrow import ArrowFrame
 from onnx_affscore.data.frames import Group, listed
-from onnx_affscore.data.opening import Request, Table
-from onnx_affscore.data.tabular import as_table
-from onnx_affscore.data.text import as_rows_of_text
+from onnx_affscore.data.opening import Request
 from onnx_affscore.data.texts import Text, Texts
 from onnx_affscore.errors import DataError, UnreadableRowsError
 
-__all__ = ["as_data"]
+__all__ = ["texts_of"]
 
 
-def as_data(frame: ArrowFrame, request: Request, *, classes: str | None = None) -> Table:
-    """Rows of text where a tokenizer is given for them, else the columns of a table.
+def texts_of(frame: ArrowFrame, request: Request) -> Texts:
+    """The columns of text that the user named, and the labels.
 
-    ``classes`` is the column that tells the labels where the user names none.
+    Raises
+    ------
+    DataError
+        There is no such column, or it holds no text.
     """
-    label = request.feeding.label or classes
-    labelled = replace(request, feeding=replace(request.feeding, label=label))
-    if request.feeding.tokenizer is None:
-        return as_table(frame, labelled)
-    return as_rows_of_text(request, lambda: _texts(frame, labelled))
-
-
-def _texts(frame: ArrowFrame, request: Request) -> Texts:
     said = request.feeding
     asked = {
         "source": ("--text-field", said.text_field),

@@ -1,6 +1,6 @@
 """From Arrow's arrays and types to NumPy's, with what is missing told apart."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -8,7 +8,19 @@ from onnx_affscore.data.elements import Dtype
 from onnx_affscore.errors import MissingExtraError
 from onnx_affscore.records import Array
 
-__all__ = ["arrow", "kind_of", "list_of", "numpy_type", "values_of", "whole"]
+__all__ = [
+    "PICTURES",
+    "arrow",
+    "holds_bytes",
+    "kind_of",
+    "list_of",
+    "numpy_type",
+    "values_of",
+    "whole",
+]
+
+PICTURES: Final = "pictures"
+"""The kind of a column whose values are files of pictures."""
 
 
 def arrow() -> Any:
@@ -69,6 +81,15 @@ def list_of(kind: Any) -> Any:
     types = arrow().types
     lists = (types.is_list, types.is_large_list, types.is_fixed_size_list)
     return kind.value_type if any(is_one(kind) for is_one in lists) else None
+
+
+def holds_bytes(kind: Any) -> bool:
+    """Whether values are bytes, or as Hugging Face's library has files: bytes and their path."""
+    types = arrow().types
+    if types.is_struct(kind):
+        fields = {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)}
+        return fields.keys() == {"bytes", "path"} and holds_bytes(fields["bytes"])
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
 
 
 def kind_of(kind: Any) -> str:

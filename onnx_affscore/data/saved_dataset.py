@@ -1,12 +1,11 @@
 """Data sets that Hugging Face's library saved to disk, read without it: Arrow files and JSON."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from onnx_affscore.data.arrow import ArrowFrame, arrow_pieces
-from onnx_affscore.data.arrow_texts import as_data
+from onnx_affscore.data.arrow_data import as_data
 from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.errors import DataError
 
@@ -25,7 +24,7 @@ def is_saved_dataset(text: str) -> bool:
 
 
 def open_saved_dataset(request: Request) -> Table:
-    """The rows of one split: columns of numbers, lists and text, as of any table.
+    """The rows of one split: columns of pictures, or of numbers, lists and text, as of any table.
 
     The only column of classes tells the labels, by their names, where ``--label`` names none;
     no column of classes is a feature.
@@ -40,13 +39,7 @@ def open_saved_dataset(request: Request) -> Table:
     folder = _split(request.text)
     features = _read(folder / _INFO).get("features") or {}
     pieces = [piece for file in _files(folder) for piece in arrow_pieces(file)]
-    classes = {
-        name: [str(c) for c in feature.get("names") or ()]
-        for name, feature in features.items()
-        if isinstance(feature, Mapping) and feature.get("_type") == "ClassLabel"
-    }
-    frame = ArrowFrame(request.text, pieces, classes)
-    return as_data(frame, request, classes=next(iter(classes)) if len(classes) == 1 else None)
+    return as_data(ArrowFrame(request.text, pieces, folder, features), request)
 
 
 def _divided(text: str) -> tuple[Path, str | None]:

@@ -95,14 +95,14 @@ SOURCES: tuple[SourceKind, ...] = (
     SourceKind(
         "saved-dataset",
         "FOLDER[:SPLIT]",
-        "a data set that Hugging Face's library saved, of numbers, lists and text",
+        "a data set that Hugging Face's library saved, of pictures, numbers, lists and text",
         is_saved_dataset,
         open_saved_dataset,
     ),
     SourceKind(
         "parquet",
         "FILE.parquet|.arrow|.feather",
-        "columns as of a table, nested lists as tensors; also a folder of .parquet files",
+        "columns as of a table, nested lists as tensors, pictures; also a folder of .parquet files",
         is_arrow,
         open_arrow,
     ),

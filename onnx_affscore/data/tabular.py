@@ -18,7 +18,7 @@ from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import Array, InputHint
 
-__all__ = ["as_table"]
+__all__ = ["as_table", "chosen_places", "place_of"]
 
 _RANGE = re.compile(r"(\d+)-(\d+)")
 
@@ -37,7 +37,7 @@ def as_table(frame: Frame, request: Request) -> Table:
     if frame.count < 1:
         raise DataError(f"{frame.where}: found no row of data; give at least one")
     label = _label(frame, request)
-    chosen = _chosen(frame, request.feeding.columns)
+    chosen = chosen_places(frame, request.feeding.columns)
     hints = tuple(h for h in required(request.hints) if h.sample_axis is not None)
     if not hints:
         raise DataError(
@@ -83,10 +83,10 @@ class _Reader:
 
 def _label(frame: Frame, request: Request) -> int | None:
     label = request.feeding.label
-    return None if label is None else _place(frame, label, option="--label")
+    return None if label is None else place_of(frame, label, option="--label")
 
 
-def _chosen(frame: Frame, columns: str | None) -> tuple[int, ...] | None:
+def chosen_places(frame: Frame, columns: str | None) -> tuple[int, ...] | None:
     """The places that ``--columns`` names: names, numbers from 1 on, ranges of such."""
     if columns is None:
         return None
@@ -95,7 +95,7 @@ def _chosen(frame: Frame, columns: str | None) -> tuple[int, ...] | None:
     for part in (p.strip() for p in parts if p.strip()):
         span = _RANGE.fullmatch(part)
         if span is None or any(f.name == part for f in frame.fields):
-            places.append(_place(frame, part, option="--columns"))
+            places.append(place_of(frame, part, option="--columns"))
             continue
         first, last = int(span[1]), int(span[2])
         if not 1 <= first <= last <= len(frame.fields):
@@ -109,7 +109,7 @@ def _chosen(frame: Frame, columns: str | None) -> tuple[int, ...] | None:
     return tuple(places)
 
 
-def _place(frame: Frame, text: str, *, option: str) -> int:
+def place_of(frame: Frame, text: str, *, option: str) -> int:
     """A column by its name, or by its number from 1 on."""
     names = [f.name for f in frame.fields]
     if names.count(text) == 1:

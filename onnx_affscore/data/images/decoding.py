@@ -1,5 +1,6 @@
 """Picture files as 8-bit pictures of so many channels, by Pillow; damaged ones are refused."""
 
+import io
 import struct
 import warnings
 from collections.abc import Iterator
@@ -31,8 +32,10 @@ def needs_pillow() -> None:
         raise MissingExtraError("Pillow", extra="images", purpose="reading images") from exc
 
 
-def read_picture(path: Path, channels: int) -> "Image.Image":
+def read_picture(file: Path | bytes, channels: int, *, where: str | None = None) -> "Image.Image":
     """The first frame of a file, upright as its EXIF data say, with 8 bits a channel.
+
+    ``file`` may be its bytes; errors call it ``where``, or by its path.
 
     Grey becomes colour by repetition and colour grey by its luma (ITU-R 601); transparency is
     dropped where the model takes none, as is done in training.
@@ -45,8 +48,10 @@ def read_picture(path: Path, channels: int) -> "Image.Image":
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    path = where or str(file)
+    stream = io.BytesIO(file) if isinstance(file, bytes) else file
     try:
-        with _quiet(), Image.open(path) as opened:
+        with _quiet(), Image.open(stream) as opened:
             ImageOps.exif_transpose(opened, in_place=True)
             return _converted(opened, MODES[channels])
     except DataError as exc:

@@ -43,13 +43,16 @@ class Preparation:
         """Of a row: pixels stay bytes where nothing is done to them."""
         return np.uint8 if _untouched(self.preset) else np.float32
 
-    def of_file(self, path: Path) -> Array:
-        """The row of a file; DataError, with its name, where it is no picture."""
-        picture = read_picture(path, self.wanted.channels)
+    def of_file(self, file: Path | bytes, where: str | None = None) -> Array:
+        """The row of a file or of its bytes; DataError, with its name, where it is no picture.
+
+        ``where`` is what it is called, None for its path.
+        """
+        picture = read_picture(file, self.wanted.channels, where=where)
         try:
             return self(picture)
         except DataError as exc:
-            raise DataError(f"{path}: {exc}") from exc
+            raise DataError(f"{where or file!s}: {exc}") from exc
 
     def __call__(self, picture: "Image.Image") -> Array:
         """The row of a picture that has as many channels as the model wants."""
