@@ -90,8 +90,14 @@ class Account:
         for rows, what in ((self.source.skipped, "read"), (self.m.lost, "run")):
             if rows:
                 row = min(rows)
-                said = f"could not be {what} and were left out: {row}: {rows[row]}"
-                yield f"{len(rows)} row(s) {said}"
+                first = f"row {row} (counted from 0), {rows[row]}"
+                if len(rows) == 1:
+                    yield f"1 row could not be {what} and was left out: {first}"
+                else:
+                    yield (
+                        f"{len(rows)} rows could not be {what} and were left out, listed in the"
+                        f" signature's data.skipped; the first: {first}"
+                    )
 
 
 def identity(m: Measurement, source: DataSource, data: Data) -> dict[str, Any]:

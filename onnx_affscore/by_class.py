@@ -35,7 +35,7 @@ def check_labels(source: DataSource, options: Options) -> None:
     if options.by is not None and source.labels is None:
         raise DataError(
             f"--by {options.by}: {source.name} tells no classes; name what holds them with --label,"
-            " such as an array of an .npz file or a column of a table"
+            " such as an array of an .npz file, a column of a table or a field of JSON lines"
         )
 
 

@@ -105,8 +105,10 @@ def command(models: tuple[str, ...], data: tuple[str, ...], **options: Any) -> i
                 raise outcome.error
             say(f"error: {prefix}{outcome.told}")
             continue
-        say_notes([prefix + text for text in outcome.signature.data["notes"]], hidden=quiet)
-        say_warnings([prefix + text for text in outcome.signature.warnings], hidden=quiet)
+        found = outcome.signature
+        notes = [text for text in found.data["notes"] if text not in found.warnings]
+        say_notes([prefix + text for text in notes], hidden=quiet)
+        say_warnings([prefix + text for text in found.warnings], hidden=quiet)
         outputs.write(outcome.name, outcome.signature)
         if not quiet and not outputs.to_stdout:
             show(to_text(outcome.signature) + ("\n" if prefix else ""))

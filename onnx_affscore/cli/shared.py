@@ -92,7 +92,7 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
         click.option(
             "--label",
             metavar="NAME",
-            help="What tells the class of each row: an array of an .npz file, a column of a table.",
+            help="What tells the class of each row: an array of an .npz file, a column of a table, a field of .jsonl.",
         ),
         click.option(
             "--columns",

@@ -128,7 +128,7 @@ class ColumnSource:
     def batches(self, size: int, *, start: int = 0) -> Iterator[Batch]:
         """Yield feeds of ``size`` samples, the last one possibly smaller; of one sample each
         where no input of the model has a sample axis. Rows that are left out make one smaller; the
-        first ``start`` feeds are not read.
+        first ``start`` feeds are not read. Raises :class:`DataError` where no row can be read.
         """
         if size < 1:
             raise OptionError(f"found a batch size of {size}; give 1 or more")
@@ -139,6 +139,12 @@ class ColumnSource:
             batch = self._read(rows, at // step + 1)
             if batch is not None:
                 yield batch
+        if len(self.skipped) >= self.count:
+            row = min(self.skipped)
+            raise DataError(
+                f"none of the {self.count} rows of {self.name} could be read; the first one:"
+                f" {self.skipped[row]}"
+            )
 
     def _read(self, rows: Rows, stop: int) -> Batch | None:
         """The batch of those of ``rows`` that can be read, None where none can."""

@@ -133,7 +133,7 @@ def companions(
 
     ``tokens`` tells of the ids by input; where it does not, they are taken from ``given``: what
     a mask there says is real, else all. Inputs in ``leave`` and those of no known meaning are not
-    made. Returns the columns, and a note for each.
+    made. Returns the columns, and a note for each kind.
 
     Raises
     ------
@@ -148,7 +148,8 @@ def companions(
     missing = [
         h for h in hints if not h.optional and h.spec.name not in given and h.spec.name not in leave
     ]
-    made, notes = {}, []
+    made: dict[str, Column] = {}
+    told: dict[str, list[str]] = {}
     rules = {c.meaning: c for c in COMPANIONS}
     past = Past.of(hints, given)
     for hint in missing if by_side else ():
@@ -162,8 +163,8 @@ def companions(
         made[hint.spec.name] = _column(rule, wanted, beside)
         assumed = rule.meaning in ("mask", "padding") and not beside.told
         words = f"all of '{beside.name}' taken as real tokens" if assumed else rule.words
-        notes.append(f"{hint.spec.name}: made, {words.format(past=past.length or 'no')}")
-    return made, tuple(notes)
+        told.setdefault(words.format(past=past.length or "no"), []).append(hint.spec.name)
+    return made, tuple(f"{_some(names)}: made, {words}" for words, names in told.items())
 
 
 def lone_ids(hints: Sequence[InputHint]) -> InputHint | None:
@@ -172,6 +173,11 @@ def lone_ids(hints: Sequence[InputHint]) -> InputHint | None:
     made = {c.meaning for c in COMPANIONS}
     others = [h for h in hints if not h.optional and h not in ids]
     return ids[0] if len(ids) == 1 and all(known_meaning(h) in made for h in others) else None
+
+
+def _some(names: Sequence[str]) -> str:
+    """The names, of many alone the first: a past has two inputs a layer."""
+    return ", ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _only(by_side: Mapping[str, Tokens]) -> Tokens:

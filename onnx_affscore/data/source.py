@@ -105,7 +105,7 @@ def open_source(
     if said.label is not None and source.labels is None:
         raise DataError(
             f"--label {said.label}: found no such labels in {source.name}; name an array of an"
-            " .npz file or a column of a table"
+            " .npz file, a column of a table or a field of JSON lines"
         )
     for name, what in _HEEDED.items():
         if getattr(said, name) != getattr(Feeding(), name) and name not in parts.heeded:

@@ -170,6 +170,8 @@ def open_spec(request: Request) -> Opened:
     DataError
         No kind matches, or the matching one cannot read the data.
     """
+    if not request.text:
+        raise DataError("--data: found nothing where a file should be named; name one")
     known = kind_of(request.text)
     if known is not None:
         return known.open(request)
@@ -188,6 +190,10 @@ def open_spec(request: Request) -> Opened:
     forms = ", ".join(dict.fromkeys(k.form for k in (*SOURCES, *added.rows.values())))
     broken = "".join(f"; {problem}" for problem in added.problems.values())
     path = Path(request.text)
+    if not path.exists() and not path.suffix:
+        raise DataError(
+            f"--data {request.text}: found no such file or folder; check the path{broken}"
+        )
     if path.is_dir():
         what = "a folder without input_0.pb and without an image"
     else:

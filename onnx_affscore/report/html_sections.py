@@ -1,12 +1,11 @@
 """The parts of the HTML report that are text: alerts, tiles, legend, notes, provenance."""
 
-import shlex
 from collections.abc import Iterator, Mapping
 
 from onnx_affscore.records import Role, Signature
 from onnx_affscore.report.html_tables import adequacy_table, legend_mark, safe
 from onnx_affscore.report.marks import is_filled
-from onnx_affscore.report.names import printable, spans
+from onnx_affscore.report.names import spans
 from onnx_affscore.report.notes import (
     Note,
     count,
@@ -21,6 +20,7 @@ from onnx_affscore.report.notes import (
     unscored,
     verdict,
 )
+from onnx_affscore.report.repeating import command_again
 from onnx_affscore.report.svg import ring
 
 __all__ = ["alerts", "facts", "judged", "legend", "notes", "subtitle", "tiles"]
@@ -151,7 +151,7 @@ def facts(signature: Signature) -> Iterator[tuple[str, str]]:
     yield "seconds", safe(_listed(run["seconds"]))
     yield "versions", safe(_listed(run["versions"]))
     yield "result", safe(", ".join(f"{many} {what}" for what, many in verdict(signature)))
-    yield "to repeat it", f"<code>{safe(_command(signature))}</code>"
+    yield "to repeat it", f"<code>{safe(command_again(signature))}</code>"
     yield "schema version", safe(signature.schema_version)
     yield "method version", safe(signature.method_version)
 
@@ -159,31 +159,3 @@ def facts(signature: Signature) -> Iterator[tuple[str, str]]:
 def _listed(values: Mapping[str, object]) -> str:
     shown = {k: f"{v:.2f}" if isinstance(v, float) else v for k, v in values.items()}
     return ", ".join(f"{key} {value}" for key, value in shown.items())
-
-
-def _command(signature: Signature) -> str:
-    """The command that measures the same again; what the file does not tell is left out."""
-    run, data = signature.run, signature.data
-    words = ["onnx-affscore", "score", signature.model.path]
-    words += [] if data["synthetic"] else ["--data", data["source"]]
-    words += ["--samples", data["samples"]]
-    for name in ("seed", "pool", "covariance", "feature_axis", "batches", "include", "exclude",
-                 "label", "by", "columns", "preset", "image_size"):  # fmt: skip
-        if run.get(name) is not None:
-            words += [f"--{name.replace('_', '-')}", run[name]]
-    for name in ("roles", "metrics", "operators"):
-        if run.get(name):
-            words += [f"--{name}", ",".join(map(str, run[name]))]
-    if run.get("channels") == "bgr":
-        words += ["--channels", "bgr"]
-    if run.get("stratify"):
-        words += ["--stratify"]
-    if run.get("on_error") == "skip":
-        words += ["--on-error", "skip"]
-    for ends in run.get("probes") or ():
-        words += ["--probe", ends]
-    if run.get("composition_from"):
-        words += ["--composition-from", run["composition_from"]]
-    elif run.get("composition"):
-        words += ["--composition"]
-    return shlex.join(printable(str(word)) for word in words)

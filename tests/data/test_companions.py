@@ -65,6 +65,14 @@ def test_a_past_of_fixed_length_is_zeros_that_the_mask_hides() -> None:
     assert "past_0: made, 3 tokens before the first, zeros" in source.notes
 
 
+def test_inputs_made_alike_share_a_note() -> None:
+    past = [hint(f"past_{i}", (2, "n", 2, "p", 4), axis=1) for i in range(3)]
+    source = open_source({"input_ids": ROWS}, [IDS, *past, MASK])
+    assert [note for note in source.notes if "past" in note] == [
+        "past_0 and 2 more: made, no tokens before the first, zeros"
+    ]
+
+
 def test_a_past_that_is_given_lengthens_the_mask() -> None:
     found = made([MASK, PAST], **{"past_key_values.0.key": np.ones((3, 2, 5, 4), np.float32)})
     assert found["attention_mask"].shape == (3, 9)

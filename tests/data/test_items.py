@@ -35,6 +35,12 @@ def test_a_bad_item_stops_the_run_and_says_how_to_go_on_without_it() -> None:
         read(source(7))
 
 
+def test_where_all_items_are_bad_the_first_reason_is_told() -> None:
+    found = source(0, 1, 2, count=3, skip=True)
+    with pytest.raises(DataError, match=r"none of the 3 rows of here could be read.*: 0\.png"):
+        read(found)
+
+
 @pytest.mark.parametrize("size", [1, 3, 10])
 def test_bad_items_are_left_out_and_listed_whatever_the_batch(size: int) -> None:
     found = source(0, 4, 5, skip=True)

@@ -161,6 +161,9 @@ def test_a_default_is_made_up_only_where_it_is_asked_for() -> None:
     ("data", "message"),
     [
         ("x.doc", r"--data x\.doc: found no such file; give one of random.*FILE\.npy,.*FOLDER"),
+        ("pictures", "--data pictures: found no such file or folder; check the path"),
+        ("", "found nothing where a file should be named; name one"),
+        (["image="], "found nothing where a file should be named; name one"),
         ("no.npy", r"no\.npy: found no such file; check the path"),
         ("a/b=c.npz", r"a/b=c\.npz: found no such file; check the path"),
         ("random:cauchy", "found the distribution 'cauchy'.*random:normal or random:uniform"),

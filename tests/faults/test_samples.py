@@ -99,7 +99,13 @@ def test_skipping_gives_what_the_data_without_the_samples_give(
     assert [s.samples for s in found.sites] == [s.samples for s in clean.sites]
     np.testing.assert_allclose(found.values, clean.values, rtol=1e-6)  # batches of other sizes
     (warning,) = [w for w in found.warnings if "left out" in w]
-    assert warning.startswith(f"{len(bad)} row(s) could not be run and were left out: {bad[0]}: ")
+    first = f"row {bad[0]} (counted from 0), "
+    assert warning.startswith(
+        f"1 row could not be run and was left out: {first}"
+        if len(bad) == 1
+        else f"{len(bad)} rows could not be run and were left out, listed in the signature's"
+        f" data.skipped; the first: {first}"
+    )
     assert not clean.data["skipped"]["count"]
 
 
