@@ -11,7 +11,7 @@ from onnx_affscore.data.delimited import DELIMITED, open_delimited
 from onnx_affscore.data.fit import find_input
 from onnx_affscore.data.functions import is_function, open_function
 from onnx_affscore.data.images.cifar import is_cifar, open_cifar
-from onnx_affscore.data.images.folder import is_image_folder, open_image_folder
+from onnx_affscore.data.images.folder import SUFFIXES, is_image_folder, open_image_folder
 from onnx_affscore.data.images.idx import is_idx, open_idx
 from onnx_affscore.data.opening import Made, Opened, Request, SourceKind
 from onnx_affscore.data.saved_dataset import is_saved_dataset, open_saved_dataset
@@ -187,9 +187,14 @@ def open_spec(request: Request) -> Opened:
                 f"--data {request.text}: the plug-in '{name}' of {added.packages[name]} failed:"
                 f" {type(exc).__name__}: {exc}"
             ) from exc
+    path = Path(request.text)
+    if path.suffix.lower() in SUFFIXES and path.is_file():
+        raise DataError(
+            f"--data {request.text}: found one picture; give the folder that holds all of them:"
+            f" --data {path.parent}"
+        )
     forms = ", ".join(dict.fromkeys(k.form for k in (*SOURCES, *added.rows.values())))
     broken = "".join(f"; {problem}" for problem in added.problems.values())
-    path = Path(request.text)
     if not path.exists() and not path.suffix:
         raise DataError(
             f"--data {request.text}: found no such file or folder; check the path{broken}"

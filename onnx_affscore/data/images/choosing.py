@@ -6,7 +6,7 @@ from typing import Final, final
 from onnx_affscore.data.images.geometry import Size
 from onnx_affscore.data.images.preparing import CROPPED_FROM, Preparation, preparation
 from onnx_affscore.data.images.presets import find_preset
-from onnx_affscore.data.images.wanted import Wanted, picture_input
+from onnx_affscore.data.images.wanted import COLOURS, Wanted, picture_input
 from onnx_affscore.data.items import fit_items
 from onnx_affscore.data.opening import Reader, Request, Table
 from onnx_affscore.errors import DataError
@@ -88,10 +88,12 @@ def _guessed(wanted: Wanted, native: Size | None) -> tuple[str, str | None]:
     if wanted.whole:
         return "raw", None
     if wanted.channels != 3:
-        return "unit", f"the model takes {wanted.channels} channel(s)"
-    sides = [s for s in (wanted.height, wanted.width) if s is not None] or list(native or ())
+        return "unit", f"the model takes {COLOURS[wanted.channels]} images"
+    fixed = [s for s in (wanted.height, wanted.width) if s is not None]
+    sides = fixed or list(native or ())
     if sides and min(sides) < CROPPED_FROM:
-        return "unit", f"the images are small ({min(sides)} pixels)"
+        who = "the model takes small images" if fixed else "the images are small"
+        return "unit", f"{who} ({min(sides)} pixels)"
     return "imagenet", "the model takes photographs of 3 channels"
 
 

@@ -17,6 +17,8 @@ COLOURS: Final = {1: "grey", 3: "RGB", 4: "RGBA"}
 """What so many channels are."""
 
 _DTYPES: Final = re.compile(r"u?int\d+|b?float\d+")
+# In flat rows these are tokens, or bytes of other files.
+_IDS: Final = ("int32", "int64")
 _NAMED_CHANNELS: Final = re.compile(r"channel|^c$", re.IGNORECASE)
 
 
@@ -66,6 +68,9 @@ def picture_input(hints: tuple[InputHint, ...], *, where: str) -> tuple[InputHin
             found.append((hint, wanted(hint, where=where)))
         except DataError as exc:
             reasons.append(str(exc))
+    upright = [one for one in found if one[1].layout in ("NCHW", "NHWC")]
+    if len(upright) == 1:
+        return upright[0]  # beside it, (n, 16) may be anything
     if len(found) == 1:
         return found[0]
     if found:
@@ -101,7 +106,7 @@ def wanted(hint: InputHint, *, where: str) -> Wanted:
         return Wanted(layout, many, sides[0], sides[1], spec.dtype)
     if len(rest) == 2 and shape[hint.sample_axis] not in (3, 4):  # (3, H, W) may be one picture
         return Wanted("NHW", 1, fixed[0], fixed[1], spec.dtype)
-    if len(rest) == 1 and fixed[0] is not None:
+    if len(rest) == 1 and fixed[0] is not None and spec.dtype not in _IDS:
         for channels in (1, 3):
             side = isqrt(fixed[0] // channels)
             if channels * side * side == fixed[0] and side > 1:

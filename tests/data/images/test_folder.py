@@ -55,8 +55,8 @@ def test_what_was_done_is_told(folder: Path) -> None:
     [
         (("n", 3, 224, 224), "float32", "imagenet", "takes photographs of 3 channels"),
         (("n", 3, None, None), "float16", "imagenet", "takes photographs of 3 channels"),
-        (RGB, "float32", "unit", r"images are small \(8 pixels\)"),
-        (("n", 1, 224, 224), "float32", "unit", r"takes 1 channel\(s\)"),
+        (RGB, "float32", "unit", r"model takes small images \(8 pixels\)"),
+        (("n", 1, 224, 224), "float32", "unit", "takes grey images"),
         (("n", 8, 8, 3), "uint8", "raw", None),
     ],
 )
@@ -108,6 +108,11 @@ def test_a_bad_picture_is_one_row(folder: Path) -> None:
     source = open_source(str(folder), [hint("x", RGB)], feeding=Feeding(on_error="skip"))
     assert len(read(source)) == 6
     assert list(source.skipped) == [1]
+
+
+def test_one_picture_is_no_folder(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"found one picture; give the folder .*: --data .*cat$"):
+        rows(folder / "cat" / "a.png", RGB)
 
 
 def test_classes_are_told_only_where_every_picture_has_one(folder: Path) -> None:

@@ -46,6 +46,8 @@ def test_an_input_says_what_it_wants(
         (("n", "d"), "float32"),
         (("n",), "float32"),
         (None, "float32"),
+        (("n", 784), "int64"),
+        (("n", 4096), "int32"),
         (("n", 3, 8, 8), "string"),
         (("n", 3, 8, 8), "bool"),
     ],
@@ -63,6 +65,8 @@ def test_an_input_without_samples_takes_no_pictures() -> None:
 def test_pictures_go_to_the_one_input_that_takes_them() -> None:
     rate, image = hint("sr", (), "int64", axis=None), hint("image", ("n", 3, 8, 8))
     assert picture_input((rate, image), where="here")[0] is image
+    state, ids = hint("state", ("n", 16)), hint("ids", ("n", 16), "int64")
+    assert picture_input((state, ids, image), where="here")[0] is image
     with pytest.raises(DataError, match=r"'image', 'other' take them.*--data image=here"):
         picture_input((image, hint("other", ("n", 1, 8, 8))), where="here")
     with pytest.raises(DataError, match="input 'sr' is int64"):
