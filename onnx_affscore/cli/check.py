@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from onnx_affscore.cli.grouped import Grouped
 from onnx_affscore.cli.isolate import ISOLATION
 from onnx_affscore.cli.shared import DEBUG, SCORING, progress_bar, say_warnings
 
@@ -14,9 +15,23 @@ _FILE = click.Path(dir_okay=False, allow_dash=True)
 _INPUT = click.Path(exists=True, dir_okay=False)
 _FORMATS = ("text", "json", "markdown", "junit", "sarif")
 _VIOLATED, _INCOMPLETE = 1, 5
+_OWN = {
+    "Gate": (
+        "policy_file", "baseline_file", "influence", "baseline_influence", "write_policy", "day",
+    ),
+    "Findings": (
+        "kind", "output", "json_file", "markdown_file", "junit_file", "sarif_file",
+        "signature_file",
+    ),
+}  # fmt: skip
 
 
-@click.command(name="check", short_help="Hold a model or a signature against a policy.")
+@click.command(
+    name="check",
+    cls=Grouped,
+    own=_OWN,
+    short_help="Hold a model or a signature against a policy.",
+)
 @click.argument("model_or_sig", type=_INPUT)
 @click.option("--policy", "policy_file", type=_INPUT, help="TOML [default: the built-in policy].")
 @click.option("--baseline", "baseline_file", type=_INPUT, help="The signature to compare with.")

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from onnx_affscore.cli.grouped import Grouped
 from onnx_affscore.cli.isolate import ISOLATION
 from onnx_affscore.cli.shared import (
     ASKED,
@@ -25,7 +26,7 @@ _COULD_NOT_ANALYSE = 3
 _INCOMPLETE = 5
 
 
-@click.command(name="score", short_help="Score every activation of MODEL on data.")
+@click.command(name="score", cls=Grouped, short_help="Score every activation of MODEL on data.")
 @MODELS
 @SCORING
 @click.option(

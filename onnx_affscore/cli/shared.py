@@ -102,7 +102,7 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
         click.option(
             "--label-pattern",
             metavar="REGEX",
-            help="Files: its first group, found in the path, is the class, as '^(\\d+)_' [default: the subfolder].",
+            help="Of files in folders: its first group, found in the path, is the class, as '^(\\d+)_' [default: the subfolder].",
         ),
         click.option(
             "--stratify", is_flag=True, help="Draw --samples so that classes keep their shares."
@@ -117,52 +117,52 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
         click.option(
             "--tokenizer",
             type=click.Path(exists=True),
-            help="Text: the model's tokenizer.json, or the folder that it lies in.",
+            help="The model's tokenizer.json, or the folder that it lies in.",
         ),
         click.option(
             "--text-unit",
             type=click.Choice(["line", "paragraph"]),
             default="line",
             show_default=True,
-            help="Text: what of a .txt file is one sample.",
+            help="What of a .txt file is one sample.",
         ),
         click.option(
             "--text-field",
             metavar="NAME",
             default="text",
             show_default=True,
-            help="Text: the field of a .jsonl file that holds it.",
+            help="The field of a .jsonl file that holds it.",
         ),
         click.option(
-            "--pair-field", metavar="NAME", help="Text: the field of the second text of a pair."
+            "--pair-field", metavar="NAME", help="The field of the second text of a pair."
         ),
         click.option(
             "--target-field",
             metavar="NAME",
-            help="Text: the field of what a decoder is to say [default: the text again].",
+            help="The field of what a decoder is to say [default: the text again].",
         ),
         click.option(
             "--encoder",
             type=click.Path(exists=True),
             metavar="FILE.onnx",
-            help="Text: the encoder whose states MODEL, a decoder, takes.",
+            help="The encoder whose states MODEL, a decoder, takes.",
         ),
         click.option(
             "--max-length",
             type=click.IntRange(1),
-            help="Text: tokens of a sample at most [default: what the model or its tokenizer takes, or 128].",
+            help="Tokens of a sample at most [default: what the model or its tokenizer takes, or 128].",
         ),
         click.option(
             "--sample-rate",
             type=click.IntRange(1),
             metavar="HZ",
-            help="Sound: moments a second that the model takes [default: 16000].",
+            help="Moments a second that the model takes [default: 16000].",
         ),
         click.option(
             "--window",
             type=click.IntRange(1),
             metavar="N",
-            help="Sound: moments of a row, where the model leaves them open.",
+            help="Moments of a row, where the model leaves them open.",
         ),
         click.option(
             "--preset",
@@ -193,7 +193,13 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             callback=_batch_size,
             help="Samples a run.",
         ),
-        click.option("--seed", type=int, default=0, show_default=True),
+        click.option(
+            "--seed",
+            type=int,
+            default=0,
+            show_default=True,
+            help="Of the drawing of samples and of values that are made up.",
+        ),
         click.option(
             "--device",
             default="auto",
@@ -252,6 +258,7 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
             type=click.Choice(["mean", "reference", "positions", "flatten"]),
             default="mean",
             show_default=True,
+            help="How a sample becomes rows of features: means over its positions, as the published code, a row for each position, or every element a feature.",
         ),
         click.option("--feature-axis", type=int, help="Overrules the axis found from the graph."),
         click.option(
