@@ -49,7 +49,10 @@ _BOTTOM: dict[str, tuple[set[str], set[str]]] = {
 # What a command may import before it is used.
 _LIGHT = {
     *("click", "onnx_affscore", "onnx_affscore.errors", "onnx_affscore.plain_text"),
-    *(f"onnx_affscore.cli.{name}" for name in ("interrupts", "isolate", "shared", "talk")),
+    *(
+        f"onnx_affscore.cli.{name}"
+        for name in ("grouped", "interrupts", "isolate", "shared", "talk")
+    ),
 }
 
 
