@@ -13,6 +13,7 @@ __all__ = ["class_table", "columns", "widths"]
 _NAME = 12  # the name column never gets narrower; the activation gives way first
 _SHORT: Mapping[str, str] = {Status.DEGENERATE: "degen", Status.UNDEFINED: "undef"}
 _CLASS = 5  # columns of a class: .5500
+_CLASS_NAME = 12  # its name may take these where all classes fit
 
 
 def widths(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
@@ -45,10 +46,12 @@ def class_table(signature: Signature, width: int) -> Iterator[str]:
     if groups is None or not rows:
         return
     index = max(len(str(row.site.index)) for row in rows)
-    fitting = max(1, (width - index - 2 - _NAME) // (_CLASS + 2))
+    room = width - index - 2 - _NAME
+    fitting = max(1, room // (_CLASS + 2))
+    wide = min(max(room // len(groups.classes) - 2, _CLASS), _CLASS_NAME)
     shown = groups.classes[:fitting]
     means = [own.summary["mean"] for _, own in islice(each_class(signature), fitting)]
-    header = ("#", "name", *(shorten(printable(group.name), _CLASS) for group in shown))
+    header = ("#", "name", *(shorten(printable(group.name), wide) for group in shown))
     body = [
         (
             str(row.site.index),

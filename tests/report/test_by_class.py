@@ -67,6 +67,13 @@ def test_no_line_is_wider_than_the_terminal(signature: Signature, names: list[st
     assert ("more classes, in the files" in text) == (len(names) == 40)
 
 
+def test_names_of_classes_are_whole_where_all_of_them_fit(signature: Signature) -> None:
+    few = to_text(classed(signature, ["china", "flower", "wheelbarrows"]), width=80)
+    assert "  china  flower  wheelbarrows\n" in few
+    many = to_text(classed(signature, [f"{k}flower" for k in range(30)]), width=80)
+    assert "  0...r  1...r" in many
+
+
 def test_the_csv_file_has_a_row_per_site_and_class(signature: Signature) -> None:
     found = classed(signature, ["cat", "dog"])
     table = list(csv.DictReader(io.StringIO(to_csv(found), newline="")))
