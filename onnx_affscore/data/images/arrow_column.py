@@ -69,8 +69,12 @@ def pictures_of(frame: ArrowFrame, request: Request, place: int) -> Table:
     name = frame.fields[place].name
     label = request.feeding.label
     told = None if label is None else place_of(frame, label, option="--label")
+    labels = None if told is None else frame.labels(told)
     unused = [f.name for p, f in enumerate(frame.fields) if p not in (place, told)]
     notes = [f"{frame.where}: column {name} for '{chosen.hint.spec.name}'"]
+    if labels is not None and told is not None:
+        by = frame.fields[told].name
+        notes.append(f"{frame.where}: {len(labels.names)} classes by column {by}")
     notes += [f"{frame.where}: not used: {listed(unused)}"] if unused else []
 
     def read(row: int) -> Array:
@@ -82,7 +86,7 @@ def pictures_of(frame: ArrowFrame, request: Request, place: int) -> Table:
         count=frame.count,
         what="images in a table",
         where=frame.where,
-        labels=None if told is None else frame.labels(told),
+        labels=labels,
         notes=tuple(notes),
     )
     return replace(table, heeded=table.heeded | {"columns"})

@@ -89,6 +89,7 @@ def test_rows_are_those_of_a_folder_of_the_files_and_classes_have_names(
     assert source.labels.codes.tolist() == [k % 2 for k in range(COUNT)]
     assert source.notes[0].endswith("centre crop 8x8, /255, float32 NCHW (preset unit)")
     assert source.notes[1].endswith("column image for 'x'")
+    assert source.notes[2].endswith("2 classes by column label")
 
 
 @pytest.mark.parametrize("images", [structs, pa.array], ids=["structs", "bytes"])
