@@ -10,6 +10,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from onnx_affscore.errors import ModelError
+from onnx_affscore.graph.circles import check_circles
 from onnx_affscore.graph.malformed import check_text
 from onnx_affscore.graph.tensors import (
     check_tensors,
@@ -65,6 +66,7 @@ def load(path: str | Path) -> LoadedModel:
             f"{path} holds no graph ({len(content)} bytes); wanted an ONNX model with a graph"
         )
     check_text(proto, str(path))
+    check_circles(proto, str(path))
     folder = path.resolve().parent
     check_tensors(proto, path, folder)
     return LoadedModel(proto, folder, _describe(proto, path, _digest(content, proto, folder)))

@@ -130,6 +130,41 @@ def test_a_circle_of_nodes_ends(operator: str, tmp_path: Path) -> None:
     assert GraphView(proto.graph, types={}, folder=tmp_path).weights("p") is None
 
 
+@pytest.mark.parametrize("circle", [["p"], ["p", "q"], [f"t{i}" for i in range(9)]], ids=len)
+@pytest.mark.parametrize("place", ["graph", "branch", "function"])
+def test_a_circle_of_nodes_is_refused_when_a_model_is_read(
+    circle: list[str], place: str, tmp_path: Path
+) -> None:
+    nodes = [
+        helper.make_node("Identity", [name], [circle[(i + 1) % len(circle)]])
+        for i, name in enumerate(circle)
+    ]
+    proto = sound()
+    if place == "graph":
+        proto.graph.node.extend(nodes)
+    elif place == "branch":
+        branch = helper.make_graph(nodes, "branch", [], [onnx.ValueInfoProto(name="p")])
+        proto.graph.node.append(helper.make_node("If", ["x"], ["z"], then_branch=branch))
+    else:
+        opsets = [helper.make_opsetid("", 17)]
+        proto.functions.append(helper.make_function("local", "F", [], [circle[0]], nodes, opsets))
+    path = tmp_path / "round.onnx"
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(
+        ModelError, match=r"runs in a circle: Identity -> Identity.*each tensor made once"
+    ):
+        load(path)
+
+
+def test_nodes_in_another_order_are_no_circle(tmp_path: Path) -> None:
+    proto = sound()
+    for one, other in (("b", "c"), ("a", "b"), ("x", "a")):
+        proto.graph.node.append(helper.make_node("Identity", [one], [other]))
+    path = tmp_path / "unsorted.onnx"
+    path.write_bytes(proto.SerializeToString())
+    assert len(load(path).proto.graph.node) == len(proto.graph.node)
+
+
 def test_graphs_nested_in_graphs_are_walked_or_refused(tmp_path: Path) -> None:
     assert walked(nested(20), tmp_path) >= 1
     inner = b""
