@@ -333,14 +333,14 @@ class Signature:
 
         return load(path)
 
-    def of_class(self, name: str) -> "Signature":
+    def of_class(self, name: str | int) -> "Signature":
         """Return the signature of one class of ``groups``, without companions of the scores.
 
         Raises :class:`~onnx_affscore.errors.DataError` where there is no such class.
         """
         from onnx_affscore.report.by_class import of_class
 
-        return of_class(self, name)
+        return of_class(self, str(name))
 
     def to_dataframe(self) -> "pandas.DataFrame":
         """Return one row per site, scores as columns; needs the extra ``pandas``."""

@@ -208,6 +208,7 @@ def test_a_signature_with_classes_is_written_and_read(found: Signature, tmp_path
     assert Signature.from_json(tmp_path / "s.json").of_class("2").values.tolist() == (
         found.of_class("2").values.tolist()
     )
+    assert found.of_class(1) == found.of_class("1")
     with pytest.raises(DataError, match="no class 'cow'; the signature has 0, 1, 2"):
         again.of_class("cow")
     with pytest.raises(DataError, match=r"no scores by class.*--by label"):

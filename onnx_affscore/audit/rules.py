@@ -208,6 +208,15 @@ _TABLE: Final = (
         parameters=(Parameter("sha256", "sha256", "of the model file", required=True),),
     ),
     _rule(
+        "AFF304", "rows-left-out", Severity.WARNING, state.rows_left_out,
+        looks_at="the share of rows that could not be read or run and were left out"
+        " (--on-error skip)",
+        why="Rows on which a model fails are often those of which most is to be learnt: the scores"
+        " are those of the others.",
+        advice="Read the reasons under data.skipped of the signature; mend the rows or the model.",
+        parameters=(replace(_HIGH, kind="share", default=0.0),), by_default=True,
+    ),
+    _rule(
         "AFF401", "expired-suppression", Severity.WARNING, None,
         looks_at="suppressions whose day has passed; what they hid counts again",
         why="A suppression is a promise to look again by a day.",

@@ -14,6 +14,7 @@ __all__ = [
     "nearly_linear_site",
     "other_model",
     "other_provider",
+    "rows_left_out",
     "saturated_site",
     "synthetic_data",
     "unscored_site",
@@ -97,6 +98,18 @@ def synthetic_data(case: Case) -> Iterator[Look]:
     source = str(case.signature.data.get("source"))
     made_up = bool(case.signature.data.get("synthetic"))
     yield Look(f"the data were made up ({source})" if made_up else None, about="data", value=source)
+
+
+def rows_left_out(case: Case) -> Iterator[Look]:
+    """Find signatures of too few of the rows that were given."""
+    data, limit = case.signature.data, case.params["max"]
+    skipped = data.get("skipped") or {}
+    lost = int(skipped.get("count", 0))
+    total = lost + int(data.get("samples", 0))
+    share = lost / total if lost else 0.0
+    reason = next((f"; the first: {row['reason']}" for row in skipped.get("rows", ())), "")
+    trouble = f"{lost} of {total} rows were left out{reason}" if share > limit else None
+    yield Look(trouble, about="data", value=share, limit=limit)
 
 
 def other_provider(case: Case) -> Iterator[Look]:

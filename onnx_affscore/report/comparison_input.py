@@ -56,7 +56,7 @@ def collect(paths: Sequence[str]) -> Collected:
             classes.append(name)
             families.append(None)
             found = load(given)
-            signatures.append(found if name is None else found.of_class(name))
+            signatures.append(found if name is None else _class(found, name, of=given))
             continue
         for file in sorted(given.rglob("*.json")):
             try:
@@ -75,6 +75,13 @@ def collect(paths: Sequence[str]) -> Collected:
         families=tuple(families),
         warnings=tuple(warnings),
     )
+
+
+def _class(signature: Signature, name: str, *, of: Path) -> Signature:
+    try:
+        return signature.of_class(name)
+    except DataError as exc:
+        raise DataError(f"{of}: {exc}") from exc
 
 
 def read_accuracies(path: str, *, column: str | None = None) -> dict[str, float]:

@@ -26,6 +26,14 @@ BASE = signature(PLAIN)
 EXACT = [{"std": 0.001}] * 3  # a difference of two such has a half-width of .0028
 NO_SCORE = {"status": Status.UNDEFINED, "reason": "NaN"}
 ROLE = {"status": Status.UNSCORED, "reason": "role"}
+
+
+def _without_rows(count: int) -> Signature:
+    rows = [{"row": row, "reason": f"{row}.png: found no image"} for row in range(count)]
+    skipped = {"count": count, "rows": rows}
+    return replace(BASE, data={**BASE.data, "samples": 100 - count, "skipped": skipped})
+
+
 EXAMPLES = (
     Example("AFF001", signature([0.5, 0.39]), "act.1", signature([0.5, 0.4]), "min = 0.4"),
     Example("AFF001", signature([0.8, 0.81]), "act.1", signature([0.8, 0.8]), "max = 0.8"),
@@ -76,6 +84,8 @@ EXAMPLES = (
         replace(BASE, run={"providers": ["CUDAExecutionProvider", "CPUExecutionProvider"]}),
         'provider = "cuda"',
     ),
+    Example("AFF304", _without_rows(3), "data", BASE),
+    Example("AFF304", _without_rows(3), "data", _without_rows(1), "max = 0.02"),
     Example("AFF303", signature(PLAIN, model_sha256="ab" * 32), "model", BASE,
             f'sha256 = "{"CD" * 32}"'),
 )  # fmt: skip

@@ -37,7 +37,7 @@ def test_classes_are_scored_compared_and_reproduced(capsys: pytest.CaptureFixtur
     assert called("compare", "s.json#cat", "s.json#dog") == 0
     assert "s#dog" in capsys.readouterr().out
     assert called("compare", "s.json#cat", "s.json#cow") == 3
-    assert "no class 'cow'; the signature has cat, dog" in capsys.readouterr().err
+    assert ".json: no class 'cow'; the signature has cat, dog" in capsys.readouterr().err
     assert called("compare", "s.json#cat", "other.json#cat") == 2
     assert "'other.json' does not exist" in capsys.readouterr().err
     assert called("reproduce", "s.json") == 0

@@ -36,7 +36,7 @@ def test_every_covariance_has_an_estimate() -> None:
 
 @pytest.mark.parametrize("listed", [score, check])
 def test_every_option_stands_under_one_heading_of_the_help(listed: Grouped) -> None:
-    text = listed.get_help(click.Context(listed))
+    text = listed.get_help(click.Context(listed, help_option_names=["-h", "--help"]))
     headings = [name for names in (*listed.own.values(), *SECTIONS.values()) for name in names]
     for option in listed.params:
         if isinstance(option, click.Option):
