@@ -23,6 +23,8 @@ _HARMLESS: Final = {
 }  # fmt: skip
 # ConvNeXt's own rule: below this side a picture is resized and cropped, from it on stretched.
 _CROPPED_BELOW: Final = 384
+# LeViT's class makes the shorter side larger than the file says.
+_LEVIT: Final = 256 / 224
 
 
 def read_preprocessor(path: Path) -> Preset:
@@ -44,6 +46,11 @@ def read_preprocessor(path: Path) -> Preset:
         raise DataError(
             f"found {', '.join(map(repr, odd))}, which is not known here; prepare the images"
             " with the model's own code and give them as .npy"
+        )
+    if _class(found).startswith("Perceiver"):
+        raise DataError(
+            f"found {_class(found)}, which crops before it resizes and is not known here; prepare"
+            " the images with it and give them as .npy"
         )
     try:
         return _preset(found)
@@ -91,6 +98,8 @@ def _sizes(found: Mapping[str, Any]) -> tuple[str, Size | None, Size | None]:
         if shorter is None:
             raise DataError("found 'crop_pct' without a size of 'shortest_edge'")
         side = int(shorter)
+        if crop is not None:  # PoolFormer
+            return "cover", (int(side / float(share)),) * 2, crop
         if side >= _CROPPED_BELOW:
             return "stretch", (side, side), (side, side)
         larger = int(side / float(share))
@@ -98,15 +107,16 @@ def _sizes(found: Mapping[str, Any]) -> tuple[str, Size | None, Size | None]:
     if shorter is not None:
         if crop is None:
             raise DataError("found a shortest edge and no crop: the images differ in size")
-        return "cover", (int(shorter), int(shorter)), crop
+        side = int(shorter * (_LEVIT if _class(found).startswith("Levit") else 1))
+        return "cover", (side, side), crop
     exact = _side(size)
     return "stretch", exact, crop or exact
 
 
 def _spelled_out(side: int, found: Mapping[str, Any], crop: Size | None) -> dict[str, int]:
     """What one number means in files of old: a square, but to CLIP and ConvNeXt a shorter side."""
-    name = str(found.get("image_processor_type") or found.get("feature_extractor_type"))
-    if found.get("crop_pct") is not None or name.startswith("CLIP"):
+    name = _class(found)
+    if found.get("crop_pct") is not None or name.startswith(("CLIP", "Levit")):
         return {"shortest_edge": side}
     if crop is None or name.startswith(("ViT", "DeiT", "Beit")):
         return {"height": side, "width": side}
@@ -114,6 +124,11 @@ def _spelled_out(side: int, found: Mapping[str, Any], crop: Size | None) -> dict
         f"found the size {side}, which may be a square or a shorter side; write it as"
         ' {"height": .., "width": ..} or {"shortest_edge": ..}'
     )
+
+
+def _class(found: Mapping[str, Any]) -> str:
+    """The name of the class that wrote the file."""
+    return str(found.get("image_processor_type") or found.get("feature_extractor_type"))
 
 
 def _side(size: Any) -> Size:

@@ -1,9 +1,9 @@
 """Hugging Face's preprocessor_config.json, as its own classes would read it, or not at all.
 
 The files below are those that the classes named in them write. With transformers 5.24 the rows of
-pictures of seven sizes agreed to the last bit with its Pillow back end (ViT, DeiT, ConvNeXt), and
-to two levels of 255 with the other, which resizes tensors; those of the preset imagenet with
-torchvision 0.28 to the last bit.
+pictures agreed to the last bit with its Pillow back end: BEiT, BiT, BLIP, CLIP, ConvNeXt, DeiT,
+LeViT, MobileNet, OWL-ViT, PoolFormer, PVT, SegFormer, SigLIP, ViT; the other back end resizes
+tensors and is off by up to ten levels of 255. Those of the presets agreed with torchvision 0.29.
 """
 
 import json
@@ -78,6 +78,24 @@ def test_convnext_has_its_own_rule(changes: dict[str, Any], text: str, tmp_path:
 
 
 @pytest.mark.parametrize(
+    ("kind", "size", "crop_pct", "resized"),
+    [
+        ("LevitImageProcessor", {"shortest_edge": 224}, None, 256),
+        ("LevitFeatureExtractor", 160, None, 182),
+        ("PoolFormerImageProcessor", {"shortest_edge": 224}, 0.9, 248),
+        ("PoolFormerImageProcessor", {"shortest_edge": 384}, 0.95, 404),
+    ],
+)
+def test_levit_and_poolformer_resize_to_more_than_they_say(
+    kind: str, size: object, crop_pct: float | None, resized: int, tmp_path: Path
+) -> None:
+    crop = {"do_center_crop": True, "crop_size": {"height": 160, "width": 160}}
+    file = CLIP | {"image_processor_type": kind, "size": size, "crop_pct": crop_pct} | crop
+    made = preparation(preset(tmp_path, file), Wanted("NCHW", 3, None, None, "float32"))
+    assert str(made.geometry) == f"shorter side to {resized} (bicubic), centre crop 160x160"
+
+
+@pytest.mark.parametrize(
     ("kind", "more", "text"),
     [
         ("CLIPFeatureExtractor", {"crop_size": 20, "do_center_crop": True}, "shorter side to 24 "),
@@ -119,6 +137,7 @@ def test_the_file_and_the_model_have_to_agree(tmp_path: Path) -> None:
         ({"vocab_size": 3}, "found no settings"),
         (VIT | {"do_pad": True}, "found 'do_pad', which is not known here"),
         (VIT | {"do_flip_channel_order": True}, "'do_flip_channel_order'"),
+        (VIT | {"image_processor_type": "PerceiverImageProcessor"}, "crops before it resizes"),
         (VIT | {"size": {"longest_edge": 9}}, "found the size {'longest_edge': 9}"),
         (VIT | {"size": {"shortest_edge": 9}}, "a shortest edge and no crop"),
         (VIT | {"resample": None}, "found no 'resample'"),
