@@ -109,7 +109,7 @@ class Layouts:
             states = len(formal) - scanned
             for i, (name, outer) in enumerate(zip(formal, node.input, strict=False)):
                 letters = self._letters.get(outer)
-                if letters is not None and i >= states:
+                if letters and i >= states:
                     axis = axes[i - states] % len(letters)
                     letters = letters[:axis] + letters[axis + 1 :]
                 if letters is not None:

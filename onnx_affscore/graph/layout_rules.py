@@ -90,8 +90,8 @@ def _transpose(layouts: "Layouts", node: onnx.NodeProto, attrs: dict[str, Any]) 
 def _reduce(layouts: "Layouts", node: onnx.NodeProto, attrs: dict[str, Any]) -> Letters | None:
     before = layouts.of(node)
     axes = layouts.constant_ints(node, 1, "axes")
-    if before is None:
-        return None
+    if not before:  # unknown, or a scalar
+        return before
     dropped = {a % len(before) for a in axes} if axes else set(range(len(before)))
     if attrs.get("keepdims", 1):
         return before
@@ -101,7 +101,7 @@ def _reduce(layouts: "Layouts", node: onnx.NodeProto, attrs: dict[str, Any]) -> 
 def _arg_reduce(layouts: "Layouts", node: onnx.NodeProto, attrs: dict[str, Any]) -> Letters | None:
     before = layouts.of(node)
     axis = attrs.get("axis", 0)
-    if before is None or attrs.get("keepdims", 1) or not isinstance(axis, int):
+    if not before or attrs.get("keepdims", 1) or not isinstance(axis, int):
         return before
     axis %= len(before)
     return before[:axis] + before[axis + 1 :]
@@ -110,8 +110,8 @@ def _arg_reduce(layouts: "Layouts", node: onnx.NodeProto, attrs: dict[str, Any])
 def _squeeze(layouts: "Layouts", node: onnx.NodeProto, attrs: dict[str, Any]) -> Letters | None:
     before = layouts.of(node)
     axes = layouts.constant_ints(node, 1, "axes")
-    if before is None:
-        return None
+    if not before:
+        return before
     if axes is None:
         shape = layouts.view.shape(node.input[0])
         if shape is None:
@@ -190,6 +190,8 @@ def _gather(layouts: "Layouts", node: onnx.NodeProto, attrs: dict[str, Any]) -> 
         table = "S" * ((rank or 2) - 2) + "C"
         letters = indices.replace("C", "S") if indices else None
         return letters + table if letters is not None and axis == 0 else None
+    if not data:  # nothing can be taken from a scalar
+        return None
     axis %= len(data)
     rank = layouts.view.rank(node.input[1])
     if rank is None:

@@ -16,7 +16,7 @@ from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
 from onnx_affscore.records import ActivationSite, Array, Role
 from onnx_affscore.selection import Selection
-from tests.builder import Builder
+from tests.builder import Builder, located
 
 SAMPLES = 3
 
@@ -282,3 +282,22 @@ def test_the_features_come_back_behind_an_exported_group_normalisation(
     g.output(g.op("GlobalAveragePool", y), ["n", 6, 1, 1])
     (site,) = Measurement(g.save(tmp_path / "m.onnx"), Options()).located().sites
     assert (site.sample_axis, site.feature_axis) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        lambda g, x: g.op("ReduceSum", x, ints(g, 0), keepdims=0),
+        lambda g, x: g.op("ArgMax", x, axis=0, keepdims=0),
+        lambda g, x: g.op("Squeeze", x, ints(g, 0)),
+        lambda g, x: g.op("Gather", x, ints(g, 0), axis=0),
+    ],
+    ids=["reduce", "arg-reduce", "squeeze", "gather"],
+)
+def test_an_axis_of_a_scalar_is_no_axis(op: Callable[[Builder, str], str], tmp_path: Path) -> None:
+    """A damaged file may say so; nothing is known of what it makes, and nothing breaks."""
+    g = Builder()
+    x = g.input(["n", 4])
+    g.output(g.op("Relu", x))
+    g.output(op(g, g.op("ReduceSum", x, keepdims=0)))
+    assert [site.activation for site in located(g, tmp_path).sites] == ["Relu"]
