@@ -164,7 +164,8 @@ def _lying_npy(rng: Random, values: Any) -> bytes:
         ("<f4", "<f8", "|O", "<U99999999", "|V4", "<M8[s]", "<c8", ">f4", "[('a','f4')]")
     )
     text = f"{{'descr': {kind!r}, 'fortran_order': {rng.random() < 0.2}, 'shape': {shape}, }}"
-    return _header(text) + values.tobytes()
+    content: bytes = values.tobytes()
+    return _header(text) + content
 
 
 def _bomb() -> bytes:

@@ -45,7 +45,8 @@ def _holder(rng: Random, model: ModelProto) -> Any:
 
 def _node(rng: Random, model: ModelProto) -> NodeProto:
     holder = _holder(rng, model)
-    return rng.choice(list(holder.node)) if len(holder.node) else holder.node.add()
+    found: NodeProto = rng.choice(list(holder.node)) if len(holder.node) else holder.node.add()
+    return found
 
 
 def _names(holder: Any) -> list[str]:
@@ -129,7 +130,8 @@ def _attribute(rng: Random, model: ModelProto) -> None:
     elif what == 3:
         attribute.s = rng.choice(HOSTILE_TEXTS).encode("utf-8", "surrogatepass")
     elif what == 4:
-        attribute.type = rng.choice(list(AttributeProto.AttributeType.values()))
+        kinds: list[Any] = list(AttributeProto.AttributeType.values())
+        attribute.type = rng.choice(kinds)
     else:
         node.attribute.remove(attribute)
 
@@ -245,7 +247,7 @@ def _texts(rng: Random, model: ModelProto) -> None:
 def _port(rng: Random, model: ModelProto) -> None:
     """An input or output that is double, gone, or named like another tensor."""
     holder = rng.choice([g for g in graphs(model) if isinstance(g, onnx.GraphProto)])
-    ports = rng.choice((holder.input, holder.output, holder.initializer))
+    ports: Any = rng.choice((holder.input, holder.output, holder.initializer))
     if not len(ports):
         return
     place = rng.randrange(len(ports))
