@@ -1,6 +1,7 @@
 """The parts of the HTML report that are text: alerts, tiles, legend, notes, provenance."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from onnx_affscore.records import Role, Signature
 from onnx_affscore.report.html_tables import adequacy_table, legend_mark, safe
@@ -88,6 +89,7 @@ def notes(signature: Signature) -> Iterator[str]:
     yield from _section("Activations without a score", unscored(signature))
     yield from _section("Intervals", interval_notes(signature))
     yield from _section("Warnings", model_warnings(signature))
+    yield from _left_out(signature.data.get("skipped") or {"count": 0})
     groups = skipped_groups(signature.skipped)
     if groups:
         yield "<h2>Look-alikes, skipped</h2>\n<ul>"
@@ -100,6 +102,17 @@ def notes(signature: Signature) -> Iterator[str]:
         yield "<details>\n<summary>Numbers that could not be given</summary>"
         yield from _list(missing)
         yield "</details>"
+
+
+def _left_out(skipped: Mapping[str, Any]) -> Iterator[str]:
+    """The rows of the data that no score has seen, folded away: there may be a thousand."""
+    if skipped["count"]:
+        yield f"<details>\n<summary>{count(skipped['count'], 'row')} left out</summary>\n<ul>"
+        for entry in skipped["rows"]:
+            yield f"<li>row {safe(entry['row'])}: {safe(entry['reason'])}</li>"
+        if skipped["count"] > len(skipped["rows"]):
+            yield f"<li>and {skipped['count'] - len(skipped['rows'])} more</li>"
+        yield "</ul>\n</details>"
 
 
 def _section(title: str, notes: list[Note]) -> Iterator[str]:

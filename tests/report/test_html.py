@@ -168,6 +168,15 @@ def test_a_file_that_judges_no_n_has_no_columns_for_it(signature: Signature) -> 
     assert "with an interval" not in page
 
 
+def test_rows_that_were_left_out_are_listed_with_their_reasons(signature: Signature) -> None:
+    rows = [{"row": row, "reason": f"<{row}.png>: found no image"} for row in (4, 9)]
+    skipped = {"count": 3, "rows": rows}
+    page = Page(to_html(replace(signature, data={**signature.data, "skipped": skipped})))
+    for told in ("3 rows left out", "row 4: <4.png>: found no image", "row 9: ", "and 1 more"):
+        assert told in page.text
+    assert page.open == []
+
+
 def test_synthetic_input_is_announced(signature: Signature, text: str) -> None:
     assert "The input was made up" not in text
     assert "The input was made up" in to_html(
