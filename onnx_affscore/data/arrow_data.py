@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from onnx_affscore.data.arrow import ArrowFrame
-from onnx_affscore.data.arrow_texts import texts_of
+from onnx_affscore.data.frame_texts import texts_of
 from onnx_affscore.data.images.arrow_column import picture_column, pictures_of
 from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.data.tabular import as_table

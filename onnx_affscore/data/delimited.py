@@ -12,10 +12,12 @@ import numpy as np
 
 from onnx_affscore.data.drawing import Rows
 from onnx_affscore.data.elements import Dtype
+from onnx_affscore.data.frame_texts import texts_of
 from onnx_affscore.data.frames import Field, Group, as_labels
 from onnx_affscore.data.lines import Lines
 from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.data.tabular import as_table
+from onnx_affscore.data.text import as_rows_of_text
 from onnx_affscore.errors import DataError, UnreadableRowsError
 from onnx_affscore.records import Array, Labels
 
@@ -45,8 +47,13 @@ _EXACT = 2**53
 def open_delimited(request: Request) -> Table:
     """A table of text whose rows are parsed when they are read."""
     feeding = request.feeding
-    named = {text for text in (feeding.label, feeding.columns) if text is not None}
-    return as_table(_open(Path(request.text), named), request)
+    named = {feeding.label, feeding.columns}
+    if feeding.tokenizer is not None:
+        named |= {feeding.text_field, feeding.pair_field, feeding.target_field}
+    frame = _open(Path(request.text), {text for text in named if text is not None})
+    if feeding.tokenizer is None:
+        return as_table(frame, request)
+    return as_rows_of_text(request, lambda: texts_of(frame, request))
 
 
 @final
@@ -79,6 +86,10 @@ class _Delimited:
                 text = cells[place].strip() if place < len(cells) else ""
                 found[row] = codes.setdefault(text, len(codes))
         return as_labels(list(codes), found)
+
+    def place(self, row: int) -> str:
+        """The line where a row begins."""
+        return f"{self.where}, line {self.lines.numbers[row + self.skip]}"
 
     def read(self, rows: Rows, groups: Sequence[Group]) -> list[Array]:
         texts = self._texts(rows)
@@ -129,8 +140,7 @@ class _Delimited:
                         values[at, k] = self._value(cells[place], place, group.kind)
             except DataError as exc:
                 row = int(rows[at])
-                line = self.lines.numbers[row + self.skip]
-                reasons[row] = f"{self.where}, line {line}: {exc}"
+                reasons[row] = f"{self.place(row)}: {exc}"
         if reasons:
             raise UnreadableRowsError(reasons)
         return found

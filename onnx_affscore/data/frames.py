@@ -89,6 +89,10 @@ class Frame(Protocol):
         """The values of a column as classes."""
         ...
 
+    def place(self, row: int) -> str:
+        """Where a row is in its file."""
+        ...
+
 
 def as_labels(values: Sequence[object], codes: Array) -> Labels:
     """Classes from the distinct values of a column, and which of them each row has.

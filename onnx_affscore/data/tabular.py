@@ -257,9 +257,11 @@ def _kind(hint: InputHint) -> str:
 
 def _no_names(frame: Frame, hints: Sequence[InputHint]) -> DataError:
     wanted = ", ".join(f"'{h.spec.name}' ({shown(h.spec)})" for h in hints[:8])
+    texts = any(field.kind == "text" for field in frame.fields)
     return DataError(
         f"{frame.where}: the model has {len(hints)} inputs, {wanted}, and no column is called like"
         f" one; the columns are {_names(frame)}; call them like the inputs"
+        f"{', or give text to a model of tokens with --tokenizer' if texts else ''}"
     )
 
 

@@ -16,7 +16,7 @@ def planned_files(
     """Return kind and path of each file asked for; a kind is named like its option.
 
     Raises :class:`OptionError` where the suffix of one of ``figures`` is no image's, a folder
-    does not exist, or two files are to go to stdout.
+    does not exist, or two files are to go to one place.
     """
     plan = [(name, path) for name, path in files.items() if path is not None]
     for name, path in plan:
@@ -29,6 +29,14 @@ def planned_files(
             raise OptionError(
                 f"{option} {path}: the folder {Path(path).parent} does not exist; make it first"
             )
-    if [path for _, path in plan].count(STDOUT) > 1:
+    paths = [path if path == STDOUT else str(Path(path).resolve()) for _, path in plan]
+    if paths.count(STDOUT) > 1:
         raise OptionError("found two files for stdout ('-'); give at most one of them")
+    for (name, path), whole in zip(plan, paths, strict=True):
+        device = Path(whole).exists() and not Path(whole).is_file()  # /dev/null takes many
+        if paths.count(whole) > 1 and not device:
+            option = f"--{name.replace('_', '-')}"
+            raise OptionError(
+                f"{option} {path}: found another file for the same path; give it another"
+            )
     return plan

@@ -16,17 +16,18 @@ from onnx_affscore.feeding import Feeding
 from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import Array, InputHint
 from tests.data.samples import hint, read, read_all
+from tests.data.text_files import said
 
 WIDE = hint("x", ("n", "d"), "float64")
 IRIS = "a,b,kind,c\n1,2,red,3\n4,5,blue,6\n7,8,red,9\n"
 
 
 def opened(
-    folder: Path, content: str | bytes, *hints: InputHint, name: str = "t.csv", **said: object
+    folder: Path, content: str | bytes, *hints: InputHint, name: str = "t.csv", **told: object
 ) -> DataSource:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return open_source(str(path), hints or [WIDE], feeding=Feeding(**said))  # type: ignore[arg-type]
+    return open_source(str(path), hints or [WIDE], feeding=Feeding(**told))  # type: ignore[arg-type]
 
 
 def rows(folder: Path, content: str | bytes, **more: str) -> list[list[float]]:
@@ -260,3 +261,22 @@ def test_columns_are_for_tables(images: Array) -> None:
     image = hint("image", ("n", 1, 4, 4))
     with pytest.raises(DataError, match="--columns is for tables, and arrays is none"):
         open_source(images, [image], feeding=Feeding(columns="a"))
+
+
+def test_a_column_of_text_goes_through_a_tokenizer(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('text,gold\n"a b, c",no\nb a,yes\nc,no,no\n')
+    (tmp_path / "t.jsonl").write_text('{"text": "a b, c"}\n{"text": "b a"}\n')
+    hints = [hint(name, ("n", 5), "int64") for name in ("input_ids", "attention_mask")]
+    feeding = said(tmp_path, label="gold", on_error="skip")
+    source = open_source(str(tmp_path / "t.csv"), hints, feeding=feeding)
+    wanted = open_source(str(tmp_path / "t.jsonl"), hints, feeding=said(tmp_path))
+    found, clean = read_all(source), read_all(wanted)
+    for name in found:
+        np.testing.assert_array_equal(found[name], clean[name])
+    assert list(source.skipped) == [2]
+    assert source.skipped[2].startswith(f"{tmp_path / 't.csv'}, line 4: ")
+    assert source.labels is not None
+    assert source.labels.names == ("no", "yes")
+    other = said(tmp_path, text_field="body")
+    with pytest.raises(DataError, match="--text-field names 'body', but the columns of text are"):
+        open_source(str(tmp_path / "t.csv"), hints, feeding=other)

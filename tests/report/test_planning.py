@@ -15,6 +15,7 @@ FIGURES = ("heat_map", "curves")
         ({"curves": "-"}, "--curves -: found the suffix ''"),
         ({"csv": "no folder/x.csv"}, "the folder no folder does not exist"),
         ({"json": "-", "csv": "-"}, "found two files for stdout"),
+        ({"json": "x", "csv": "./x"}, "--json x: found another file for the same path"),
     ],
 )
 def test_files_that_cannot_be_are_refused_before_the_work(

@@ -1,9 +1,8 @@
-"""Columns of text in Parquet and Arrow files, for models of tokens."""
+"""Columns of text in tables, for models of tokens."""
 
 import numpy as np
 
-from onnx_affscore.data.arrow import ArrowFrame
-from onnx_affscore.data.frames import Group, listed
+from onnx_affscore.data.frames import Frame, Group, listed
 from onnx_affscore.data.opening import Request
 from onnx_affscore.data.texts import Text, Texts
 from onnx_affscore.errors import DataError, UnreadableRowsError
@@ -11,7 +10,7 @@ from onnx_affscore.errors import DataError, UnreadableRowsError
 __all__ = ["texts_of"]
 
 
-def texts_of(frame: ArrowFrame, request: Request) -> Texts:
+def texts_of(frame: Frame, request: Request) -> Texts:
     """The columns of text that the user named, and the labels.
 
     Raises
