@@ -200,7 +200,7 @@ def open_spec(request: Request) -> Opened:
             f"--data {request.text}: found no such file or folder; check the path{broken}"
         )
     if path.is_dir():
-        what = "a folder without input_0.pb and without an image"
+        what = "a folder without input_0.pb and without an image, .wav or .parquet file"
     else:
         what = "a file of an unknown kind" if path.exists() else "no such file"
     raise DataError(
