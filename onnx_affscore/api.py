@@ -9,6 +9,7 @@ from onnx_affscore.asked import Asked, parse_operators
 from onnx_affscore.data.sharing import SharedData
 from onnx_affscore.data.source import Data
 from onnx_affscore.features import SaveFeatures
+from onnx_affscore.feeding import Feeding
 from onnx_affscore.graph.annotate import Annotated, annotate, with_nodes_of
 from onnx_affscore.graph.hints import input_hints
 from onnx_affscore.graph.model import load, save
@@ -86,7 +87,10 @@ def signature(
     options["operators"] = parse_operators(options.pop("operators", None))
     options["probes"] = tuple(options.pop("probes", ()))
     options["provider_options"] = _settings(options.pop("provider_options", ()))
-    chosen = Options(selection=selection, influence=influence is not None, **options)
+    feeding = Feeding.taken(options)
+    chosen = Options(
+        selection=selection, feeding=feeding, influence=influence is not None, **options
+    )
     save: SaveFeatures | None = None
     if save_features is not None:
         from onnx_affscore.report import features_file
@@ -158,7 +162,8 @@ def instrumented(
     in external files it must be written beside them. ``options`` are fields of
     :class:`onnx_affscore.options.Options`.
     """
-    chosen = Options(selection=Selection(roles=parse_roles(roles)), **options)
+    feeding = Feeding.taken(options)
+    chosen = Options(selection=Selection(roles=parse_roles(roles)), feeding=feeding, **options)
     measurement = Measurement(model, chosen, whole=True)
     located = measurement.located()
     source, probed = measurement.probe(measurement.source(data), located)

@@ -42,7 +42,7 @@ def encoded_source(
     DataError
         The decoder has no input for states, or the encoder cannot be told of padding.
     """
-    if options.tokenizer is None:
+    if options.feeding.tokenizer is None:
         raise OptionError("--encoder runs on text; give the tokenizer of both with --tokenizer")
     hidden, mask = _states_input(hints)
     model = load(path)

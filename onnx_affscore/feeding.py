@@ -1,8 +1,8 @@
 """What the user says of the data besides where they are: labels, and what to do with bad rows."""
 
 import re
-from dataclasses import dataclass
-from typing import Final, final
+from dataclasses import dataclass, fields
+from typing import Any, Final, final
 
 from onnx_affscore.errors import OptionError
 
@@ -59,6 +59,12 @@ class Feeding:
     preset: str | None = None
     image_size: str | None = None
     channels: str = "rgb"
+
+    @classmethod
+    def taken(cls, options: dict[str, Any]) -> "Feeding":
+        """Take what is said of the data out of ``options``, which keep the rest."""
+        own = [f.name for f in fields(cls) if f.name in options]
+        return cls(**{name: options.pop(name) for name in own})
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""

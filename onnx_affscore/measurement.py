@@ -107,8 +107,9 @@ class Measurement:
     def source(self, data: Data) -> DataSource:
         """Open the data; made-up values get their shapes from the first probe that runs."""
         o = self.options
-        if o.encoder is not None:
-            return encoded_source(o.encoder, data, self.hints, engine=self.engine, options=o)
+        encoder = o.feeding.encoder
+        if encoder is not None:
+            return encoded_source(encoder, data, self.hints, engine=self.engine, options=o)
         return open_source(
             data,
             self.hints,
@@ -144,14 +145,14 @@ class Measurement:
 
     def faults(self, tapped: Instrumented) -> Faults:
         """Return what becomes of samples on which the model with its taps fails."""
-        skip = self.options.on_error == "skip"
+        skip = self.options.feeding.on_error == "skip"
         return Faults(self.lost, skip=skip, hints=self.hints, tapped=tapped.tensor_of)
 
     def first_batch(
         self, source: DataSource, size: int, run: Callable[[Batch], object]
     ) -> Batch | None:
         """Return the first batch, one that runs where failing samples are to be left out."""
-        skip = self.options.on_error == "skip"
+        skip = self.options.feeding.on_error == "skip"
         return first_runnable(source, size, run, hints=self.hints, skip=skip)
 
     def probe(self, source: DataSource, located: Located) -> tuple[DataSource, Probe]:

@@ -1,6 +1,6 @@
 """The knobs of a measurement, checked as soon as they are set."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
@@ -70,6 +70,7 @@ class Options:
     sparsity: str = "first"
     metrics: tuple[str, ...] | None = None
     selection: Selection = field(default_factory=Selection)
+    feeding: Feeding = field(default_factory=Feeding)
     custom_operators: tuple[str, ...] = ()
     cluster: str | None = None
     memory_limit: int | None = None
@@ -81,24 +82,7 @@ class Options:
     probes: tuple[str, ...] = ()
     composition: bool = False
     composition_from: str | None = None
-    label: str | None = None
-    stratify: bool = False
-    on_error: str = "stop"
-    columns: str | None = None
-    label_pattern: str | None = None
-    sample_rate: int | None = None
-    window: int | None = None
     by: str | None = None
-    tokenizer: str | None = None
-    text_unit: str = "line"
-    text_field: str = "text"
-    pair_field: str | None = None
-    target_field: str | None = None
-    max_length: int | None = None
-    encoder: str | None = None
-    preset: str | None = None
-    image_size: str | None = None
-    channels: str = "rgb"
 
     def __post_init__(self) -> None:
         """Refuse values that no option takes."""
@@ -118,7 +102,7 @@ class Options:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise OptionError(f"{name} is {value}; wanted at least {least}")
-        _ = self.asked, self.feeding  # they refuse what they do not know
+        _ = self.asked  # refuses what it does not know
 
     @property
     def asked(self) -> Asked:
@@ -129,11 +113,6 @@ class Options:
             composition=self.composition,
             composition_from=self.composition_from,
         )
-
-    @property
-    def feeding(self) -> Feeding:
-        """What was said of the data besides where they are."""
-        return Feeding(**{f.name: getattr(self, f.name) for f in fields(Feeding)})
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

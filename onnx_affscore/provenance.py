@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from onnx_affscore import __version__, plugins
 from onnx_affscore.errors import OptionError
+from onnx_affscore.feeding import Feeding
 from onnx_affscore.options import Options
 from onnx_affscore.records import Role
 from onnx_affscore.selection import Selection
@@ -31,11 +32,7 @@ __all__ = [
 _KEPT: Final = (
     "samples", "seed", "pool", "feature_axis", "covariance", "metrics", "sparsity", "verify",
     "batches", "details", "custom_operators", "memory_limit", "jobs", "operators", "probes",
-    "composition", "composition_from", "label", "stratify", "on_error",
-    "columns", "label_pattern", "sample_rate", "window", "by",
-    "tokenizer", "text_unit", "text_field", "pair_field", "target_field", "max_length",
-    "encoder", "preset", "image_size", "channels",
-    "provider", "provider_options",
+    "composition", "composition_from", "by", "provider", "provider_options",
 )  # fmt: skip
 # Rows that a record lists one by one: all that a person looks into, and no file of megabytes.
 _LISTED: Final = 1000
@@ -45,8 +42,9 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def recorded_options(options: Options) -> dict[str, Any]:
-    """Return the options as plain data, those of the selection among them."""
-    kept = {name: getattr(options, name) for name in _KEPT} | asdict(options.selection)
+    """Return the options as plain data, those of selection and feeding among them."""
+    kept = {name: getattr(options, name) for name in _KEPT}
+    kept |= asdict(options.selection) | asdict(options.feeding)
     return {name: list(v) if isinstance(v, tuple) else v for name, v in kept.items()}
 
 
@@ -74,6 +72,7 @@ def options_of(run: Mapping[str, Any], *, device: str | None = None) -> Options:
         roles = run.get("roles")
         return Options(
             **kept,
+            feeding=Feeding.taken(dict(run)),
             selection=Selection(
                 roles=None if roles is None else tuple(Role(role) for role in roles),
                 include=run.get("include"),

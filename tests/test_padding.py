@@ -10,6 +10,7 @@ import pytest
 from onnx_affscore.data.fingerprint import Fingerprint
 from onnx_affscore.data.source import Data
 from onnx_affscore.errors import DataError, ModelError, OptionError
+from onnx_affscore.feeding import Feeding
 from onnx_affscore.gather import gather
 from onnx_affscore.measurement import Measurement
 from onnx_affscore.options import Options
@@ -155,7 +156,8 @@ def same(padded: Mapping[str, FloatArray], single: Mapping[str, FloatArray], *, 
 
 def options(folder: Path, **more: str) -> Options:
     path = tokenizer_json(folder)
-    return Options(device="cpu", tokenizer=str(path), **more)  # type: ignore[arg-type]
+    feeding = Feeding(tokenizer=str(path), **more)  # type: ignore[arg-type]
+    return Options(device="cpu", feeding=feeding)
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
@@ -192,7 +194,7 @@ def test_an_encoder_and_a_decoder_in_two_files_are_as_one(said: list[str], tmp_p
     encoder_file, decoder_file = two_files(tmp_path)
     data = json_rows(tmp_path / "x.jsonl", said)
     chosen = options(tmp_path, target_field="to")
-    beside = replace(chosen, encoder=str(encoder_file))
+    beside = options(tmp_path, target_field="to", encoder=str(encoder_file))
     one = features(whole, data, size=6, options=chosen)
     two = features(decoder_file, data, size=4, options=beside)
     assert len(two) == 5  # the last ones of the whole, which has four of the encoder before
@@ -225,11 +227,12 @@ def test_what_an_encoder_needs_is_said(tmp_path: Path) -> None:
     encoder_file, decoder_file = two_files(tmp_path)
     data = json_rows(tmp_path / "x.jsonl")
     chosen = options(tmp_path, encoder=str(encoder_file))
+    alone = replace(chosen.feeding, tokenizer=None)
     with pytest.raises(OptionError, match="--encoder runs on text; give the tokenizer"):
-        Measurement(decoder_file, replace(chosen, tokenizer=None)).source(data)
+        Measurement(decoder_file, replace(chosen, feeding=alone)).source(data)
     with pytest.raises(DataError, match="found no decoder that takes an encoder's states"):
         Measurement(encoder_file, chosen).source(data)
-    other = replace(chosen, encoder=str(_flat(tmp_path / "flat.onnx")))
+    other = options(tmp_path, encoder=str(_flat(tmp_path / "flat.onnx")))
     with pytest.raises(ModelError, match=r"found the outputs 'add_\d+' \(float32\), and none"):
         Measurement(decoder_file, other).source(data)
 

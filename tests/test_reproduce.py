@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from onnx_affscore import Signature, signature
 from onnx_affscore.cli.main import main
 from onnx_affscore.errors import DataError, ModelError, OptionError
+from onnx_affscore.feeding import Feeding
 from onnx_affscore.options import Options
 from onnx_affscore.provenance import data_specs, options_of, recorded_options
 from onnx_affscore.records import Role
@@ -22,7 +23,10 @@ from tests.builder import Builder
 
 # Names of options that a record need not keep: it keeps what they came to, or scores do not hang
 # on them.
-_ELSEWHERE = {"batch_size", "device", "threads", "cluster", "resume", "influence", "selection"}
+_ELSEWHERE = {"batch_size", "device", "threads", "cluster", "resume", "influence"} | {
+    "selection",
+    "feeding",
+}
 
 
 @pytest.fixture(scope="module")
@@ -165,19 +169,24 @@ def test_every_option_is_in_the_record_and_comes_back() -> None:
         samples=7, seed=-2, pool="positions", feature_axis=2, covariance="empirical", verify=False,
         sparsity="all", metrics=("cka",), custom_operators=("lib.so",), memory_limit=5, jobs=3,
         batches=9, details=False, operators=("softmax",), probes=("a:b",), composition=True,
-        composition_from="t", label="class", stratify=True, on_error="skip",
-        columns="1-3", label_pattern="^(a)", sample_rate=9, window=8, by="label",
-        tokenizer="t.json", text_unit="paragraph", text_field="en", pair_field="q",
-        target_field="de", max_length=17, encoder="e.onnx",
-        preset="clip", image_size="240x320", channels="bgr",
+        composition_from="t", by="label",
+        feeding=Feeding(
+            label="class", stratify=True, on_error="skip", columns="1-3", label_pattern="^(a)",
+            sample_rate=9, window=8, tokenizer="t.json", text_unit="paragraph", text_field="en",
+            pair_field="q", target_field="de", max_length=17, encoder="e.onnx", preset="clip",
+            image_size="240x320", channels="bgr",
+        ),
         batch_size=11, threads=4, provider="openvino", provider_options=("device_type=GPU",),
         selection=Selection(roles=(Role.HEAD,), include="a", exclude="b"),
     )  # fmt: skip
     default = Options()
     kept = [f.name for f in fields(Options) if f.name not in _ELSEWHERE]
+    fed = [f.name for f in fields(Feeding)]
     assert [name for name in kept if getattr(options, name) == getattr(default, name)] == []
+    given, usual = options.feeding, default.feeding
+    assert [name for name in fed if getattr(given, name) == getattr(usual, name)] == []
     run = json.loads(json.dumps(recorded_options(options)))
-    assert set(run) == {*kept, "roles", "include", "exclude"}
+    assert set(run) == {*kept, *fed, "roles", "include", "exclude"}
     ran = run | {"batch_size": 11, "threads": 4}
     assert options_of(ran | {"device": "openvino"}) == options
     on_device = options_of(ran | {"provider": None, "provider_options": [], "device": "cuda:1"})

@@ -349,7 +349,8 @@ def test_an_interrupt_ends_with_130_and_a_word(tmp_path: Path) -> None:
     ):
         it.send_signal(signal.SIGINT)
         out, err = it.communicate(timeout=60)
-    assert (it.returncode, out, err.strip()) == (130, "", "interrupted")
+    said = "interrupted: nothing is kept; --resume DIR keeps finished batches"
+    assert (it.returncode, out, err.strip()) == (130, "", said)
 
 
 @pytest.mark.usefixtures("here")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from onnx_affscore.cli.score import command
+from onnx_affscore.feeding import Feeding
 from onnx_affscore.options import Options
 from onnx_affscore.provenance import recorded_options
 from onnx_affscore.records import Role, Signature
@@ -16,10 +17,13 @@ GIVEN = Options(
     samples=300, seed=7, pool="positions", feature_axis=2, covariance="empirical",
     sparsity="all", metrics=("cka", "r2"), memory_limit=3000, batches=512,
     operators=("softmax",), probes=("a:b", "c:d"), composition=True, composition_from="t",
-    label="gold one", stratify=True, on_error="skip", columns="1-3", label_pattern=r"^(\d+)_",
-    sample_rate=8000, window=512, by="label", text_unit="paragraph", text_field="body",
-    pair_field="other", target_field="answer", max_length=64, preset="clip", image_size="8x9",
-    channels="bgr", provider="openvino", provider_options=("a=b",),
+    by="label", provider="openvino", provider_options=("a=b",),
+    feeding=Feeding(
+        label="gold one", stratify=True, on_error="skip", columns="1-3", label_pattern=r"^(\d+)_",
+        sample_rate=8000, window=512, text_unit="paragraph", text_field="body",
+        pair_field="other", target_field="answer", max_length=64, preset="clip", image_size="8x9",
+        channels="bgr",
+    ),
     selection=Selection(roles=(Role.HIDDEN, Role.GATE), include="x", exclude="y"),
 )  # fmt: skip
 
@@ -41,8 +45,11 @@ def test_the_command_has_every_option_that_was_recorded(
         (tmp_path / name).touch()
     options = replace(
         GIVEN,
-        tokenizer=str(tmp_path / "t.json"),
-        encoder=str(tmp_path / "e.onnx"),
+        feeding=replace(
+            GIVEN.feeding,
+            tokenizer=str(tmp_path / "t.json"),
+            encoder=str(tmp_path / "e.onnx"),
+        ),
         custom_operators=(str(tmp_path / "lib.so"),),
     )
     model = replace(signature.model, path=str(tmp_path / "m.onnx"))
@@ -63,7 +70,7 @@ def test_what_nobody_asked_for_is_not_said(signature: Signature) -> None:
 
 
 def test_rows_that_were_left_out_do_not_count_as_samples_to_draw(signature: Signature) -> None:
-    again = recorded(signature, Options(samples=100, on_error="skip"), samples=97)
+    again = recorded(signature, Options(samples=100, feeding=Feeding(on_error="skip")), samples=97)
     assert "--samples 100 " in command_again(again)
 
 
