@@ -1,13 +1,14 @@
 """The Python interface: ``signature`` and ``sites``, thin over :mod:`onnx_affscore.measure`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from onnx_affscore.asked import Asked, parse_operators
 from onnx_affscore.data.sharing import SharedData
 from onnx_affscore.data.source import Data
+from onnx_affscore.errors import AffscoreError, OutputError
 from onnx_affscore.features import SaveFeatures
 from onnx_affscore.feeding import Feeding
 from onnx_affscore.graph.annotate import Annotated, annotate, with_nodes_of
@@ -21,6 +22,8 @@ from onnx_affscore.records import ActivationSite, FloatArray, Signature, Skipped
 from onnx_affscore.selection import Selection, parse_roles
 
 __all__ = ["annotated", "instrumented", "placed", "signature", "sites"]
+
+T = TypeVar("T")
 
 
 def signature(
@@ -66,6 +69,8 @@ def signature(
         The model has no activation, or none is selected.
     ModelError, DataError, RunError, OptionError
         The model, the data, the runtime or an option are at fault; the message says how.
+    OutputError
+        ``influence`` or ``save_features`` cannot be written; the error has the signature.
 
     Notes
     -----
@@ -91,29 +96,45 @@ def signature(
     chosen = Options(
         selection=selection, feeding=feeding, influence=influence is not None, **options
     )
+    kept: dict[str, FloatArray] = {}
+    unwritten: list[Exception] = []
     save: SaveFeatures | None = None
     if save_features is not None:
         from onnx_affscore.report import features_file
 
         features_file.check_features_path(save_features)
-        save = partial(features_file.save_features, save_features)
-    if influence is None:
-        return measure(model, data, options=chosen, progress=progress, save=save, shared=shared)
-    from onnx_affscore.report.influence import check_influence_path, write_influence
+        save = _noting(unwritten, partial(features_file.save_features, save_features))
+    if influence is not None:
+        from onnx_affscore.report.influence import check_influence_path, write_influence
 
-    check_influence_path(influence)
-    kept: dict[str, FloatArray] = {}
+        check_influence_path(influence)
     found = measure(
         model,
         data,
         options=chosen,
         progress=progress,
-        keep=kept.__setitem__,
+        keep=None if influence is None else kept.__setitem__,
         save=save,
         shared=shared,
     )
-    write_influence(influence, found, {s.name: kept[s.name] for s in found.sites if s.name in kept})
+    if influence is not None:
+        named = {s.name: kept[s.name] for s in found.sites if s.name in kept}
+        _noting(unwritten, partial(write_influence, influence, found))(named)
+    if unwritten:
+        raise OutputError("; ".join(map(str, unwritten)), signature=found) from unwritten[0]
     return found
+
+
+def _noting(failed: list[Exception], write: Callable[[T], object]) -> Callable[[T], None]:
+    """Let a file that cannot be written wait until all else is done."""
+
+    def attempt(content: T) -> None:
+        try:
+            write(content)
+        except (AffscoreError, OSError) as exc:
+            failed.append(exc)
+
+    return attempt
 
 
 def _settings(options: Mapping[str, object] | Iterable[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@
     ├── PluginError       (RuntimeError)   what another package adds cannot be used
     ├── ClusterError      (RuntimeError)   no scheduler, no worker, or one that cannot work
     ├── StorageError        (OSError)      features cannot be kept: disk full, limit too low
+    ├── OutputError         (OSError)      a file of a result cannot be written
     ├── OptionError         (ValueError)   2   a value that no option takes
     ├── NothingToScoreError (ValueError)   4   no activation site, or none selected
     ├── DegenerateScoreError(ValueError)   a score of a constant input or output: 0/0
@@ -38,6 +39,7 @@ __all__ = [
     "ModelsFailedError",
     "NothingToScoreError",
     "OptionError",
+    "OutputError",
     "PluginError",
     "ProviderError",
     "RunError",
@@ -141,6 +143,14 @@ class ModelsFailedError(AffscoreError):
     ) -> None:
         super().__init__(message)
         self.done, self.failed = dict(done or {}), dict(failed or {})
+
+
+class OutputError(AffscoreError, OSError):
+    """A file of a result cannot be written; ``signature`` is the result, which is not lost."""
+
+    def __init__(self, message: str, *, signature: Any = None) -> None:
+        super().__init__(message)
+        self.signature = signature
 
 
 class InternalError(AffscoreError, RuntimeError):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from onnx_affscore.account import Account, identity
@@ -27,7 +28,7 @@ from onnx_affscore.resume.folder import open_kept
 from onnx_affscore.score.table import companions
 from onnx_affscore.selection import check_selected
 from onnx_affscore.site_scores import Keep, score_sites
-from onnx_affscore.witness import Progress, Witness
+from onnx_affscore.witness import Progress, Witness, told
 
 __all__ = ["Progress", "measure"]
 
@@ -93,7 +94,14 @@ def _measured(
         ready = time.perf_counter()
         gathered = gather(m, source, located, resolved, size=size, witness=witness)
     ran = time.perf_counter()
-    sites = score_sites(resolved.sites, gathered, options=m.options, engine=m.engine, keep=keep)
+    sites = score_sites(
+        resolved.sites,
+        gathered,
+        options=m.options,
+        engine=m.engine,
+        keep=keep,
+        tell=partial(told, progress, "sites scored"),
+    )
     groups = by_class(
         resolved.sites,
         sites,

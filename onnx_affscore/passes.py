@@ -1,7 +1,7 @@
 """One pass of data through an instrumented model, into a feature store."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -35,13 +35,15 @@ class Passes:
     """Goes over the data, as often as it takes to measure one group of sites.
 
     ``keeper`` keeps the rows, in memory where there is none; ``prefix`` begins the names under
-    which finished batches are kept for another start.
+    which finished batches are kept for another start. ``tell`` is called with the samples done in
+    a pass that no witness watches.
     """
 
     m: Measurement
     source: DataSource
     keeper: Keeper | None = None
     prefix: str = ""
+    tell: Callable[[int], None] = lambda samples: None
 
     def run(
         self,
@@ -122,6 +124,8 @@ class Passes:
                 grown=grown,
                 noted={} if witness is None else witness.noted,
             )
+            if witness is None and most is None:
+                self.tell(store.samples)
             m.kept.told(name, log.samples, source.count)
         store.finish()
         if not store.samples:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias, final
 from onnx_affscore import api
 from onnx_affscore.data.sharing import SharedData
 from onnx_affscore.data.source import Data
-from onnx_affscore.errors import AffscoreError, ModelsFailedError, OptionError
+from onnx_affscore.errors import AffscoreError, ModelsFailedError, OptionError, OutputError
 from onnx_affscore.measure import Progress
 from onnx_affscore.records import Signature
 
@@ -32,7 +32,10 @@ Bars: TypeAlias = Callable[[str], AbstractContextManager[Progress | None]]
 @final
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one model: its signature, or the error that it ended with."""
+    """What came of one model: its signature, or the error that it ended with.
+
+    Both where the signature is there and a file besides cannot be written.
+    """
 
     name: str
     signature: Signature | None
@@ -113,6 +116,8 @@ def each_signature(
         try:
             with nullcontext() if progress is None else progress(name) as bar:
                 found = api.signature(model, data, progress=bar, shared=shared, **own)
+        except OutputError as exc:
+            yield Outcome(name, exc.signature, exc)
         except Exception as exc:  # noqa: BLE001 - the other models' work is not lost to it
             yield Outcome(name, None, exc)
         else:

@@ -45,13 +45,14 @@ def score_sites(
     options: Options,
     engine: Engine,
     keep: Keep | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[ScoredSite, ...]:
     """Score every selected site; the others are listed with the reason why they are not.
 
-    ``keep`` gets the influences of each site, where the options ask for them. A site that memory
-    does not bear beside others is scored alone, once they are done; where that fails too, or the
-    scoring has a bug, it has no score, and the reason. Raises :class:`InternalError` where a bug
-    leaves no site at all.
+    ``tell`` is called with the number of sites done, and of all. ``keep`` gets the influences of
+    each site, where the options ask for them. A site that memory does not bear beside others is
+    scored alone, once they are done; where that fails too, or the scoring has a bug, it has no
+    score, and the reason. Raises :class:`InternalError` where a bug leaves no site at all.
     """
     figures = partial(
         score_sample,
@@ -82,7 +83,10 @@ def score_sites(
             return ScoredSite.of(site, SiteScore.none(_too_large(site, gathered)))
         return replace(found, warnings=(*found.warnings, _ALONE))
 
-    first = list(engine.each_site(score, sites))
+    first: list[ScoredSite | _OutOfMemory] = []
+    for found in engine.each_site(score, sites):
+        first.append(found)
+        tell(len(first), len(sites))
     scored = tuple(
         alone(site) if isinstance(found, _OutOfMemory) else found
         for site, found in zip(sites, first, strict=True)

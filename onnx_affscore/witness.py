@@ -13,10 +13,21 @@ from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import Batch
 from onnx_affscore.run.verify import Verdict, verify
 
-__all__ = ["Progress", "Witness"]
+__all__ = ["Progress", "Witness", "told"]
 
 Progress: TypeAlias = Callable[[int, int | None], None]
-"""Called with the samples done and the total, None where it is not known."""
+"""Called with the samples done and the total, None where it is not known.
+
+One that has a method ``stage(name, done, total)`` is told of further passes over the data and of
+the sites that are scored, too.
+"""
+
+
+def told(progress: Progress | None, name: str, done: int, total: int | None) -> None:
+    """Tell of a stage other than the samples of the first pass, where somebody listens to it."""
+    stage = getattr(progress, "stage", None)
+    if stage is not None:
+        stage(name, done, total)
 
 
 @final
@@ -62,6 +73,10 @@ class Witness:
         """Say how far the pass is."""
         if self._progress is not None:
             self._progress(self.fingerprint.samples, self._source.count)
+
+    def tell_again(self, done: int) -> None:
+        """Say how far a further pass is."""
+        told(self._progress, "samples in a further pass", done, self._source.count)
 
     def before(self, feed: Batch) -> None:
         """Run the model as it is on the first batch, before the tapped one takes its memory.

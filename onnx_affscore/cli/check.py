@@ -7,7 +7,8 @@ import click
 
 from onnx_affscore.cli.grouped import Grouped
 from onnx_affscore.cli.isolate import ISOLATION
-from onnx_affscore.cli.shared import DEBUG, SCORING, progress_bar, say_warnings
+from onnx_affscore.cli.progress import progress_line
+from onnx_affscore.cli.shared import DEBUG, SCORING, say_warnings
 
 __all__ = ["command"]
 
@@ -83,7 +84,7 @@ def command(model_or_sig: str, **options: Any) -> int:
     policy = BUILT_IN if policy_file is None else load_policy(policy_file)
     day: datetime = options.pop("day") or datetime.now().astimezone()
     theirs = options.pop("baseline_influence")
-    with progress_bar(hidden=quiet) as progress:
+    with progress_line(hidden=quiet) as progress:
         signature, influences = gate.subject(
             model_or_sig,
             options.pop("data"),

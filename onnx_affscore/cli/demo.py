@@ -2,7 +2,8 @@
 
 import click
 
-from onnx_affscore.cli.shared import DEBUG, progress_bar, say_warnings
+from onnx_affscore.cli.progress import progress_line
+from onnx_affscore.cli.shared import DEBUG, say_warnings
 from onnx_affscore.cli.talk import show
 
 __all__ = ["command"]
@@ -18,7 +19,7 @@ def command(output_dir: str) -> None:
     from onnx_affscore.shipped import demo_files
 
     model, digits = demo_files()
-    with progress_bar(hidden=False) as progress:
+    with progress_line(hidden=False) as progress:
         signature = api.signature(model, [str(digits)], progress=progress)
     say_warnings(signature.warnings, hidden=False)
     files = output.write_all(signature, output_dir, ("html", "json", "png"))

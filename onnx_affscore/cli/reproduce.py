@@ -3,7 +3,8 @@
 import click
 
 from onnx_affscore.cli.isolate import ISOLATION
-from onnx_affscore.cli.shared import DEBUG, progress_bar, say_warnings
+from onnx_affscore.cli.progress import progress_line
+from onnx_affscore.cli.shared import DEBUG, say_warnings
 from onnx_affscore.cli.talk import show
 
 __all__ = ["command"]
@@ -28,7 +29,7 @@ _NOT_REPRODUCED = 1
     help="Write the new signature, - is stdout.",
 )
 @click.option("--quiet", is_flag=True, help="No text on stdout, no warnings.")
-@click.option("--no-progress", is_flag=True, help="No progress bar.")
+@click.option("--no-progress", is_flag=True, help="No talk of how far the run is.")
 @ISOLATION
 @DEBUG
 def command(
@@ -53,7 +54,7 @@ def command(
     from onnx_affscore.reproduce import reproduce
 
     record = load(sig)
-    with progress_bar(hidden=quiet or no_progress) as progress:
+    with progress_line(hidden=quiet or no_progress) as progress:
         done = reproduce(record, model=model, data=data, device=device, progress=progress)
     say_warnings(done.found.warnings, hidden=quiet)
     if json_file is not None:

@@ -1,18 +1,17 @@
 """``score MODEL...``: the signature of one model, or of several, on data."""
 
-from functools import partial
 from typing import Any
 
 import click
 
 from onnx_affscore.cli.grouped import Grouped
 from onnx_affscore.cli.isolate import ISOLATION
+from onnx_affscore.cli.progress import progress_line
 from onnx_affscore.cli.shared import (
     ASKED,
     DEBUG,
     MODELS,
     SCORING,
-    progress_bar,
     say_notes,
     say_warnings,
 )
@@ -79,7 +78,7 @@ _INCOMPLETE = 5
 @click.option("--output-dir", type=click.Path(file_okay=False), help="Write everything there.")
 @click.option("--strict", is_flag=True, help="Exit with 5 where a selected site has no score.")
 @click.option("--quiet", is_flag=True, help="No table, no warnings.")
-@click.option("--no-progress", is_flag=True, help="No progress bar.")
+@click.option("--no-progress", is_flag=True, help="No talk of how far the run is.")
 @ISOLATION
 @DEBUG
 def command(models: tuple[str, ...], data: tuple[str, ...], **options: Any) -> int:
@@ -95,10 +94,15 @@ def command(models: tuple[str, ...], data: tuple[str, ...], **options: Any) -> i
     files = {name: options.pop(f"{name}_file") for name in _FILES}
     outputs = output.Outputs.planned(several.files_of(models, files), options.pop("output_dir"))
     strict, quiet = options.pop("strict"), options.pop("quiet")
-    bars = partial(progress_bar, hidden=options.pop("no_progress") or quiet)
+    hidden = options.pop("no_progress") or quiet
+
+    def bars(name: str) -> Any:
+        return progress_line(name if len(models) > 1 else "", hidden=hidden)
+
     if options["metrics"] is not None:
         options["metrics"] = tuple(m.strip() for m in options["metrics"].split(",") if m.strip())
     done: list[tuple[str, Any]] = []
+    failed = False
     for outcome in several.each_signature(models, data or None, progress=bars, **options):
         prefix = f"{outcome.name}: " if len(models) > 1 else ""
         if outcome.signature is None:
@@ -110,12 +114,15 @@ def command(models: tuple[str, ...], data: tuple[str, ...], **options: Any) -> i
         notes = [text for text in found.data["notes"] if text not in found.warnings]
         say_notes([prefix + text for text in notes], hidden=quiet)
         say_warnings([prefix + text for text in found.warnings], hidden=quiet)
-        outputs.write(outcome.name, outcome.signature)
+        unwritten = outputs.write(outcome.name, outcome.signature)
+        for text in (*([outcome.told] if outcome.error is not None else []), *unwritten):
+            say(f"error: {prefix}{text}")
+            failed = True
         if not quiet and not outputs.to_stdout:
             show(to_text(outcome.signature) + ("\n" if prefix else ""))
         done.append((outcome.name, outcome.signature))
     if not quiet and not outputs.to_stdout and len(done) > 1:
         show(models_text(done))
-    if len(done) < len(models):
+    if failed or len(done) < len(models):
         return _COULD_NOT_ANALYSE
     return _INCOMPLETE if strict and any(output.incomplete(s) for _, s in done) else 0

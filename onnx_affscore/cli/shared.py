@@ -1,8 +1,6 @@
 """Options that several commands have, and the talk on stderr."""
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -15,7 +13,6 @@ __all__ = [
     "MODEL",
     "MODELS",
     "SCORING",
-    "progress_bar",
     "say_notes",
     "say_warnings",
 ]
@@ -301,32 +298,6 @@ def SCORING(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 -
     for option in reversed(options):
         function = option(function)
     return function
-
-
-@contextmanager
-def progress_bar(
-    label: str = "samples", *, hidden: bool
-) -> Iterator[Callable[[int, int | None], None] | None]:
-    """Yield a progress function that draws a bar on stderr, None where stderr is no terminal."""
-    if hidden or not sys.stderr.isatty():
-        yield None
-        return
-    bar: Any = None
-
-    def update(done: int, total: int | None) -> None:
-        nonlocal bar
-        if bar is None:
-            bar = click.progressbar(length=total or 0, label=label, file=sys.stderr)
-            bar.__enter__()
-        if total is None:
-            bar.length = max(bar.length, done)
-        bar.update(done - bar.pos)
-
-    try:
-        yield update
-    finally:
-        if bar is not None:
-            bar.__exit__(None, None, None)
 
 
 def say_notes(notes: Sequence[str], *, hidden: bool) -> None:

@@ -1,7 +1,8 @@
 """From a signature to files: one format or figure, or every format into a folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import final
@@ -54,13 +55,24 @@ class Outputs:
         """Whether stdout is a file's."""
         return any(path == STDOUT for own in self.files.values() for _, path in own)
 
-    def write(self, name: str, signature: Signature) -> None:
-        """Write the files of one model; of several each has a folder of its own."""
-        for kind, path in self.files[name]:
-            write_as(signature, kind, path)
+    def write(self, name: str, signature: Signature) -> list[str]:
+        """Write the files of one model; of several each has a folder of its own.
+
+        Returns what went wrong, a sentence a file: one that cannot be written takes no other along.
+        """
+        wanted: list[Callable[[], object]] = [
+            partial(write_as, signature, kind, path) for kind, path in self.files[name]
+        ]
         if self.folder is not None:
-            several = len(self.files) > 1
-            write_all(signature, Path(self.folder) / name if several else self.folder)
+            folder = Path(self.folder) / name if len(self.files) > 1 else Path(self.folder)
+            wanted += [partial(write_all, signature, folder, [kind]) for kind in FORMATS]
+        failed: dict[str, None] = {}
+        for attempt in wanted:
+            try:
+                attempt()
+            except (AffscoreError, OSError) as exc:
+                failed[str(exc)] = None
+        return list(failed)
 
 
 def format_of(path: str, *, name: str | None = None) -> str:
@@ -131,7 +143,10 @@ def write_all(
 ) -> list[Path]:
     """Write the named formats into a folder, those whose extra is not installed left out."""
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise AffscoreError(f"cannot make the folder {target}: {exc.strerror or exc}") from exc
     written = []
     for name in names:
         try:
