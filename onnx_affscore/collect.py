@@ -112,7 +112,9 @@ class FeatureStore:
         parts = {key: np.concatenate(rows) for key, rows in self._waiting.items() if rows}
         for key, made in self._combined.items():
             if key in self._rows and all(part in parts for part in made.taps):
-                self._keep(key, made.compute(parts))
+                with np.errstate(invalid="ignore", over="ignore"):
+                    made_rows = made.compute(parts)
+                self._keep(key, made_rows)
         self._waiting = {key: [] for key in self._waiting}
         self._samples_waiting = self._bytes_waiting = 0
 
@@ -123,7 +125,8 @@ class FeatureStore:
         if key[0] in self.refused:
             return None
         try:
-            return tap.read({name: fetched[name] for name in tap.fetches}, samples)
+            with np.errstate(invalid="ignore", over="ignore"):  # a score says what is not finite
+                return tap.read({name: fetched[name] for name in tap.fetches}, samples)
         except ValueError:  # NumPy cannot fold it into rows
             shapes = " and ".join(str(list(fetched[name].shape)) for name in tap.fetches)
             self._refuse(

@@ -150,7 +150,8 @@ class Context:
         if self._repeats:
             return False
         places = [i for i, o in enumerate(self.view.graph.output) if o.name in names]
-        return all(self._around.is_head(self._node.output[i]) for i in places)
+        outputs = self._node.output  # of a damaged file, fewer than those of its graph
+        return all(self._around.is_head(outputs[i]) for i in places if i < len(outputs))
 
     def _uses(self, output: str) -> Iterable[tuple[str, onnx.NodeProto]]:
         """Consumers of a tensor, looking through operators that only pass it on."""

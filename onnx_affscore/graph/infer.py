@@ -44,6 +44,7 @@ def infer(
     are replaced by their declared types first, so that a large model is not copied.
     """
     light = without_weights(proto)
+    _open_negative(light.graph)
     for port in light.graph.input:
         _resize(port, (sizes or {}).get(port.name))
     try:
@@ -74,6 +75,18 @@ def _dimension(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
     if dim.HasField("dim_value") and dim.dim_value >= 0:
         return int(dim.dim_value)
     return dim.dim_param or None
+
+
+def _open_negative(graph: onnx.GraphProto) -> None:
+    """Make dimensions below 0 unknown ones: onnx 1.23 aborts the process at some (Slice)."""
+    for port in (*graph.input, *graph.output, *graph.value_info):
+        for dim in port.type.tensor_type.shape.dim:
+            if dim.dim_value < 0:
+                dim.ClearField("dim_value")
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                _open_negative(inner)
 
 
 def _resize(port: onnx.ValueInfoProto, size: tuple[int, ...] | None) -> None:

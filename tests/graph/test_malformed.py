@@ -195,17 +195,13 @@ def _calling(*called: str) -> onnx.ModelProto:
     return proto
 
 
-def _forty_deep() -> onnx.ModelProto:
-    return _calling(*(f"F{i + 1}" for i in range(40)), "Relu")  # 2^41 nodes
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: _calling("F0"), "call one another in a circle: F0 -> F0"),
         (lambda: _calling("F1", "F2", "F0"), "in a circle"),
         (
-            lambda: _calling(*(f"F{i + 1}" for i in range(40)), "Relu"),
+            lambda: _calling(*(f"F{i + 1}" for i in range(40)), "Relu"),  # 2^41 nodes
             "hold more than 5000 nodes",
         ),
     ],
@@ -219,3 +215,27 @@ def test_functions_that_never_end_are_refused(
     monkeypatch.setattr(inlining, "_MOST_NODES", 5000)
     with pytest.raises(ModelError, match=message):
         walked(make(), tmp_path)
+
+
+def test_dimensions_below_zero_do_not_end_the_process(tmp_path: Path) -> None:
+    """Shape inference of onnx 1.23 aborts where a Slice reads one."""
+    proto = sound()
+    proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = -5
+    ends = [
+        helper.make_tensor(n, onnx.TensorProto.INT64, [1], [v])
+        for n, v in zip("sea", (0, 1, 0), strict=True)
+    ]
+    proto.graph.initializer.extend(ends)
+    proto.graph.node.append(helper.make_node("Slice", ["x", "s", "e", "a"], ["part"]))
+    assert walked(proto, tmp_path) >= 1
+
+
+def test_a_branch_that_puts_out_more_than_its_node_breaks_nothing(tmp_path: Path) -> None:
+    proto = sound()
+    nodes = [helper.make_node("Relu", ["x"], [name]) for name in ("p", "q")]
+    branch = helper.make_graph(nodes, "branch", [], [onnx.ValueInfoProto(name=n) for n in "pq"])
+    more = helper.make_node("If", ["x"], ["z"], then_branch=branch, else_branch=branch)
+    proto.graph.node.append(more)
+    proto.graph.output.append(onnx.ValueInfoProto(name="z"))
+    with suppress(ModelError):
+        assert walked(proto, tmp_path) >= 1
