@@ -58,3 +58,16 @@ def test_rows_know_their_sample_where_a_sample_has_several() -> None:
     single = FeatureStore(tapped, {"a": LAYOUT})
     single.add({"a": np.ones((2, 4), np.float32)}, samples=2, kept=2)
     assert single.owners(("a", "features")) is None
+
+
+def test_what_is_not_finite_is_no_warning_on_the_way_to_rows() -> None:
+    """A mean of both infinities; warnings are errors here, and a score tells the samples."""
+    tap = Tap("a", ("a",), lambda fetched, samples: fetched["a"].mean(axis=1))
+    made = Combined((("a", "features"),), lambda rows: rows["a", "features"] * np.float32(3e38))
+    tapped = Instrumented(onnx.ModelProto(), {("a", "features"): tap}, {("b", "features"): made})
+    store = FeatureStore(tapped, {"a": LAYOUT, "b": LAYOUT})
+    values = np.array([[[np.inf], [-np.inf]], [[3.0], [5.0]]], np.float32)
+    store.add({"a": values}, samples=2, kept=2)
+    store.finish()
+    assert np.isnan(store.rows(("a", "features"))[0, 0])
+    assert np.isinf(store.rows(("b", "features"))[1, 0])

@@ -129,14 +129,3 @@ def test_one_sample_of_many_positions_is_many_rows_under_positions_alone(tmp_pat
         assert found.reason == "one sample has no spread; wanted at least 2"
     found = only(tokens(["n", "t", 6]), tmp_path, sample, pool="positions")
     assert (found.status, found.samples) == ("ok", 7)
-
-
-def test_a_mean_of_both_infinities_is_told_by_the_score_alone(tmp_path: Path) -> None:
-    """No warning of NumPy on the way: here they are errors."""
-    g = Builder()
-    g.output(g.op("LeakyRelu", g.input(["n", 4, 3]), alpha=0.1))
-    rows = np.random.default_rng(0).normal(size=(20, 4, 3)).astype(np.float32)
-    rows[3, :2, 0] = np.inf, -np.inf
-    (site,) = signature(g.save(tmp_path / "m.onnx"), rows, pool="mean", feature_axis=2).sites
-    assert site.status == "undefined"
-    assert "sample" in str(site.reason)
