@@ -1,4 +1,4 @@
-"""NumPy's files: .npy mapped into memory, .npz by member; pickles are never loaded."""
+"""NumPy's files: .npy read by rows, .npz by member; pickles are never loaded."""
 
 import lzma
 import struct
@@ -15,8 +15,11 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
+from onnx_affscore.data.columns import Column
 from onnx_affscore.data.companions import lone_ids
-from onnx_affscore.data.fit import fit, fit_array, required
+from onnx_affscore.data.file_bytes import FileBytes, FileRows
+from onnx_affscore.data.fit import fit, required
+from onnx_affscore.data.items import fit_rows
 from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import Array, InputHint, Labels
@@ -35,11 +38,35 @@ Header = tuple[tuple[int, ...], np.dtype[np.generic]]
 
 
 def open_npy(request: Request) -> Table:
-    """One array for one input, mapped from the file: only the rows that are read are loaded."""
+    """One array for one input, of which only the rows that are read are loaded."""
     path = Path(request.text)
     array = load_npy(path)
     hint = the_input(request.hints, where=request.text)
-    return Table({hint.spec.name: fit_array(array, hint, where=request.text)})
+    return Table({hint.spec.name: _npy_column(array, hint, path)})
+
+
+def _npy_column(array: Array, hint: InputHint, path: Path) -> Column:
+    """Read the rows where they lie one behind the other, else look at the file's size first."""
+    with _translated(path):
+        content = FileBytes.of(path)
+    declared, count = hint.spec.shape, len(array) if array.ndim else 0
+    whole = array.ndim > 0 and (declared is None or len(declared) == array.ndim)
+    if (
+        isinstance(array, np.memmap)
+        and hint.sample_axis == 0
+        and whole
+        and array.flags.c_contiguous
+        and array.nbytes
+    ):
+        rows = FileRows(content, start=array.offset, shape=array.shape, dtype=array.dtype)
+        shape, dtype = array.shape[1:], array.dtype
+        return fit_rows(rows.read, hint, count=count, shape=shape, dtype=dtype, where=str(path))
+
+    def load() -> Array:
+        content.check()
+        return array
+
+    return fit(array.shape, array.dtype, hint, load=load, where=str(path))
 
 
 def load_npy(path: Path) -> Array:
@@ -150,7 +177,8 @@ def _member_header(archive: zipfile.ZipFile, name: str) -> Header:
 
 
 def _read_member(path: Path, name: str) -> Array:
-    with _translated(path), np.load(path, allow_pickle=False) as archive:
+    # NumPy leaves a damaged file open where it opened it itself.
+    with _translated(path), path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         array: Array = archive[name]
     return array
 

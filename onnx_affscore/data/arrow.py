@@ -22,6 +22,7 @@ from onnx_affscore.data.arrow_values import (
 )
 from onnx_affscore.data.drawing import Rows
 from onnx_affscore.data.elements import Dtype
+from onnx_affscore.data.file_bytes import FileBytes
 from onnx_affscore.data.frames import Field, Group, as_labels
 from onnx_affscore.errors import DataError, UnreadableRowsError
 from onnx_affscore.records import Array, Labels
@@ -42,12 +43,16 @@ ARROW_FILES: Final = (".arrow", ".feather", ".ipc")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some rows of a table that are read together: ``read(names)`` gives a pyarrow table."""
+    """Some rows of a table that are read together: ``read(names)`` gives a pyarrow table.
+
+    ``check`` raises DataError where the file was cut short, which reading a mapped one would not.
+    """
 
     where: str
     schema: Any
     count: int
     read: Callable[[Sequence[str]], Any]
+    check: Callable[[], None]
 
 
 def parquet_pieces(path: Path) -> list[Piece]:
@@ -56,7 +61,7 @@ def parquet_pieces(path: Path) -> list[Piece]:
     import pyarrow.parquet as pq
 
     with translated(path):
-        file = pq.ParquetFile(path)
+        content, file = FileBytes.of(path), pq.ParquetFile(path)
         schema = file.schema_arrow
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
 
@@ -67,14 +72,17 @@ def parquet_pieces(path: Path) -> list[Piece]:
 
         return read
 
-    pieces = [Piece(str(path), schema, size, of(i)) for i, size in enumerate(sizes)]
-    return pieces or [Piece(str(path), schema, 0, lambda names: schema.empty_table().select(names))]
+    where, check = str(path), content.check
+    pieces = [Piece(where, schema, size, of(i), check) for i, size in enumerate(sizes)]
+    empty = schema.empty_table()
+    return pieces or [Piece(where, schema, 0, empty.select, check)]
 
 
 def arrow_pieces(path: Path) -> list[Piece]:
     """The record batches of an Arrow file or stream, mapped into memory."""
     pa = arrow()
     with translated(path):
+        content = FileBytes.of(path)
         try:
             reader = pa.ipc.open_file(pa.memory_map(str(path)))
             batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
@@ -83,7 +91,7 @@ def arrow_pieces(path: Path) -> list[Piece]:
             batches = list(reader)
     schema = reader.schema
     tables = [pa.Table.from_batches([b], schema) for b in batches] or [schema.empty_table()]
-    return [Piece(str(path), schema, len(t), t.select) for t in tables]
+    return [Piece(str(path), schema, len(t), t.select, content.check) for t in tables]
 
 
 @final
@@ -199,6 +207,7 @@ class ArrowFrame:
 
     def _table(self, number: int, names: Sequence[str]) -> Any:
         asked = frozenset(names)
+        self.pieces[number].check()
         if self._last is None or self._last[:2] != (number, asked):
             self._last = number, asked, self.pieces[number].read(sorted(asked))
         return self._last[2]

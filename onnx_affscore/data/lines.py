@@ -2,7 +2,6 @@
 
 import codecs
 import gzip
-import mmap
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import IO, final
 import numpy as np
 
 from onnx_affscore.data.drawing import Rows
+from onnx_affscore.data.file_bytes import FileBytes, runs
 from onnx_affscore.errors import DataError
 
 __all__ = ["Lines"]
@@ -33,7 +33,7 @@ class Lines:
     line break between quotes ends none.
     """
 
-    content: mmap.mmap
+    content: FileBytes
     starts: Rows
     numbers: Rows
 
@@ -48,13 +48,13 @@ class Lines:
         """
         try:
             with _plain(path) as file:
-                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                content = FileBytes(file, path)
         except FileNotFoundError as exc:
             raise DataError(f"{path}: found no such file; check the path") from exc
         except (OSError, EOFError, UnicodeDecodeError, ValueError) as exc:
-            if isinstance(exc, ValueError) and "empty file" in str(exc):
-                raise DataError(f"{path}: found an empty file; give at least one row") from exc
             raise DataError(f"{path}: cannot be read ({exc}); save it again as UTF-8") from exc
+        if not content.size:
+            raise DataError(f"{path}: found an empty file; give at least one row")
         return cls(content, *_rows(content, path))
 
     def __len__(self) -> int:
@@ -63,27 +63,20 @@ class Lines:
     def texts(self, rows: Rows) -> list[str]:
         """The text of rows, without the line break; what is no UTF-8 has U+FFFD."""
         found: list[str] = []
-        for first, last in _runs(rows):
+        for first, last in runs(rows):
             found += self._run(first, last)
         return found
 
     def _run(self, first: int, last: int) -> Sequence[str]:
         """Rows ``first`` to ``last``, which lie side by side."""
         start, end = int(self.starts[first]), int(self.starts[last + 1])
-        content = self.content[start:end]
+        content = self.content.read(start, end)
         if b'"' not in content:
             texts = content.decode("utf-8", "replace").replace("\r\n", "\n").strip("\n").split("\n")
             if len(texts) == last + 1 - first:
                 return texts
         bounds = (self.starts[first : last + 2] - start).tolist()
         return [content[a:b].decode("utf-8", "replace").strip("\r\n") for a, b in pairwise(bounds)]
-
-
-def _runs(rows: Rows) -> list[tuple[int, int]]:
-    """First and last of each stretch of rows that lie side by side."""
-    cuts = np.flatnonzero(np.diff(rows) != 1) + 1
-    firsts, lasts = rows[np.r_[0, cuts]], rows[np.r_[cuts - 1, len(rows) - 1]]
-    return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
 
 
 def _plain(path: Path) -> IO[bytes]:
@@ -106,15 +99,19 @@ def _plain(path: Path) -> IO[bytes]:
         return plain
 
 
-def _rows(content: mmap.mmap, path: Path) -> tuple[Rows, Rows]:
+def _rows(content: FileBytes, path: Path) -> tuple[Rows, Rows]:
     """Where rows start, the end of the file behind them, and the lines that they start in."""
-    begin = len(codecs.BOM_UTF8) if content[:3] == codecs.BOM_UTF8 else 0
-    newline = ord("\n") if content.find(b"\n") >= 0 else _RETURN
+    start = content.read(0, 4)
+    begin = len(codecs.BOM_UTF8) if start[:3] == codecs.BOM_UTF8 else 0
+    places = range(begin, content.size, _STEP)
+    fed = any(b"\n" in content.read(at, at + _STEP) for at in places)
+    newline = ord("\n") if fed else _RETURN
     starts, numbers = [np.array([begin])], [np.array([1])]
+    firsts = [np.frombuffer(start[begin : begin + 1], np.uint8)]
     line, inside = 1, False
-    every = np.frombuffer(content, np.uint8)
-    for at in range(begin, len(every), _STEP):
-        piece = every[at : at + _STEP]
+    for at in places:
+        ahead = np.frombuffer(content.read(at, at + _STEP + 1), np.uint8)
+        piece = ahead[:_STEP]
         breaks = np.flatnonzero(piece == newline)
         following = line + 1 + np.arange(len(breaks))
         line += len(breaks)
@@ -125,6 +122,7 @@ def _rows(content: mmap.mmap, path: Path) -> tuple[Rows, Rows]:
             breaks, following = breaks[ends], following[ends]
             inside = bool((len(quotes) + inside) % 2)
         starts.append(at + breaks + 1)
+        firsts.append(ahead[np.minimum(breaks + 1, len(ahead) - 1)])
         numbers.append(following)
     if inside:
         raise DataError(
@@ -132,11 +130,13 @@ def _rows(content: mmap.mmap, path: Path) -> tuple[Rows, Rows]:
             " that are part of the text"
         )
     begins = np.concatenate(starts)
-    bounds = np.r_[begins, len(every)]
+    bounds = np.r_[begins, content.size]
     # The line break of a row is part of it; a row of that alone, or of "\r\n", is an empty line.
     sizes = np.diff(bounds)
-    first = every[np.minimum(begins, len(every) - 1)]
+    first = np.concatenate(firsts)
     full = (sizes > 1) | ((sizes == 1) & (first != newline))
     full &= ~((sizes == 2) & (first == _RETURN))
     kept = begins[full]
-    return np.r_[kept, len(every)].astype(np.int64), np.concatenate(numbers)[full].astype(np.int64)
+    return np.r_[kept, content.size].astype(np.int64), np.concatenate(numbers)[full].astype(
+        np.int64
+    )

@@ -7,6 +7,7 @@ from typing import Final, final
 
 import numpy as np
 
+from onnx_affscore.data.file_bytes import FileBytes
 from onnx_affscore.data.images.choosing import choose
 from onnx_affscore.data.images.decoding import as_picture, needs_pillow
 from onnx_affscore.data.opening import Request, Table
@@ -57,7 +58,10 @@ def open_cifar(request: Request) -> Table:
     chosen = choose(request, native=(_SIDE, _SIDE))
     channels, ahead = chosen.prepare.wanted.channels, len(kind.labels)
 
+    content = FileBytes.of(path)
+
     def read(row: int) -> Array:
+        content.check()  # it is mapped
         planes = records[row, ahead:].reshape(3, _SIDE, _SIDE)
         pixels = np.ascontiguousarray(planes.transpose(1, 2, 0))
         return chosen.prepare(as_picture(pixels, channels))

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from onnx_affscore.data.arrays import the_input
+from onnx_affscore.data.file_bytes import FileBytes
 from onnx_affscore.data.fit import fit_array
 from onnx_affscore.data.images.choosing import choose
 from onnx_affscore.data.images.decoding import as_picture, needs_pillow
@@ -41,9 +42,14 @@ def open_idx(request: Request) -> Table:
         return Table({hint.spec.name: fit_array(native, hint, where=request.text)}, labels=labels)
     needs_pillow()
     chosen = choose(request, native=(array.shape[1], array.shape[2]))
-    channels = chosen.prepare.wanted.channels
+    channels, content = chosen.prepare.wanted.channels, FileBytes.of(path)
+
+    def read(row: int) -> Array:
+        content.check()  # it may be mapped
+        return chosen.prepare(as_picture(array[row], channels))
+
     return chosen.table(
-        lambda row: chosen.prepare(as_picture(array[row], channels)),
+        read,
         count=len(array),
         what=f"grey images of {array.shape[1]}x{array.shape[2]}",
         where=str(path),
