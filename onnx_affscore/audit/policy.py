@@ -35,8 +35,13 @@ _OF_SUPPRESSIONS = ("code", "site", "match", "about", "reason", "until")
 
 
 def _number(value: object) -> float | None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if good and isinstance(value, int | float) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # TOML's integers have no end
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _share(value: object) -> float | None:

@@ -44,6 +44,7 @@ WRONG = {
     "version = 1\n[[rule]]": r"rule\[0\].code is None; wanted a code",
     'version = 1\n[[rule]]\ncode = "AFF9"': r"rule\[0\].code: no rule 'AFF9'",
     'version = 1\n[[rule]]\ncode = "AFF401"': "looks at the policy itself, always",
+    f'version = 1\n[[rule]]\ncode = "AFF201"\nmax = {10**400}': r"\(AFF201\).*max is 1000",
     'version = 1\n[[rule]]\ncode = "AFF301"\nmin = 1': r"rule\[0\] \(AFF301\): no key 'min'",
     'version = 1\n[[rule]]\ncode = "AFF001"': r"\(AFF001\) has no limit; wanted min or max",
     'version = 1\n[[rule]]\ncode = "AFF002"\nmin = 1': r"\(AFF002\) has no activation; wanted",
