@@ -8,8 +8,9 @@ import pytest
 
 from onnx_affscore import Signature, signature
 from onnx_affscore.cluster.engine import RemoteModel
-from onnx_affscore.errors import AllocationError
+from onnx_affscore.errors import AllocationError, OptionError
 from onnx_affscore.records import Array
+from onnx_affscore.resume.pass_log import PassLog
 from onnx_affscore.threads import cores
 from tests.cluster.machines import Machines
 
@@ -51,6 +52,31 @@ def test_data_of_one_pass_and_a_short_batch_give_the_same_bits(cluster: Machines
     found = score("torch_vit", cluster=cluster.address, **options)
     assert_same(found, score("torch_vit", **options))
     assert found.groups is not None
+
+
+def test_a_run_on_a_cluster_goes_on_where_it_was_broken_off(
+    cluster: Machines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ALIKE | {"metrics": (), "resume": tmp_path / "kept", "cluster": cluster.address}
+    kept = 0
+    append = PassLog.append
+
+    def last(self: PassLog, *given: Any, **more: Any) -> None:
+        nonlocal kept
+        append(self, *given, **more)
+        kept += 1
+        if kept == 12:  # 8 batches are the census, 10 all
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PassLog, "append", last)
+        with pytest.raises(KeyboardInterrupt):
+            score("torch_vit", **options)
+    wanted = score("torch_vit", **ALIKE | {"metrics": ()})
+    for _ in range(2):  # the second time nothing is left to run
+        assert_same(score("torch_vit", **options), wanted)
+    with pytest.raises(OptionError, match="on a cluster false, kept true"):
+        score("torch_vit", **options | {"cluster": None})
 
 
 def test_other_batches_and_threads_move_rounding_only(cluster: Machines) -> None:
