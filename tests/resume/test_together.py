@@ -81,7 +81,17 @@ def here(tmp_path: Path) -> Path:
 
 
 def test_two_models_on_pictures_of_which_one_is_broken_go_on(here: Path) -> None:
-    asked = ("a.onnx", "b.onnx", "--data", "in", "--preset", "unit", "--on-error", "skip", *QUICK)
+    asked: tuple[str, ...] = (
+        "a.onnx",
+        "b.onnx",
+        "--data",
+        "in",
+        "--preset",
+        "unit",
+        "--on-error",
+        "skip",
+        *QUICK,
+    )
     asked += ("--by", "label", "--save-features", "{model}.npz", "--json", "{model}.json")
     assert score(*asked, at=here) == "0"
     plain = {name: written(here / f"{name}.json") for name in "ab"}
@@ -112,7 +122,7 @@ def test_standard_input_goes_on(tmp_path: Path) -> None:
     rows = np.random.default_rng(1).normal(size=(100, WIDTH)).astype(np.float32)
     np.save(tmp_path / "x.npy", rows)
     given = (tmp_path / "x.npy").read_bytes()
-    asked = ("mlp.onnx", "--data", "-", *QUICK)
+    asked: tuple[str, ...] = ("mlp.onnx", "--data", "-", *QUICK)
     score(*asked, "--json", "plain.json", at=tmp_path, given=given)
     asked += ("--resume", "kept", "--json", "found.json")
     starts = [score(*asked, batches=n, at=tmp_path, given=given) for n in (9, -1)]
