@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -66,7 +67,9 @@ def _npy_column(array: Array, hint: InputHint, path: Path) -> Column:
         content.check()
         return array
 
-    return fit(array.shape, array.dtype, hint, load=load, where=str(path))
+    column = fit(array.shape, array.dtype, hint, load=load, where=str(path))
+    # Copied at once, while the file is known to be whole.
+    return replace(column, read=lambda rows: np.array(column.read(rows)))
 
 
 def load_npy(path: Path) -> Array:

@@ -1,5 +1,6 @@
 """Sound files: every way to store sound gives the same numbers; rows suit the model or are told."""
 
+import os
 import struct
 import wave
 from collections.abc import Sequence
@@ -177,6 +178,22 @@ def test_damaged_files_are_rows_that_can_be_left_out(tmp_path: Path) -> None:
         assert reasons[f"{row}.wav"] in reason
     with pytest.raises(UnreadableRowsError, match=r"1\.wav: the WAV file ends too soon"):
         read(opened(tmp_path))
+
+
+@pytest.mark.parametrize("left", [None, 10, 200])
+def test_a_file_that_is_gone_or_cut_short_meanwhile_is_one_row(
+    tmp_path: Path, left: int | None
+) -> None:
+    tones(tmp_path, [128] * 6)
+    batches = (source := opened(tmp_path, on_error="skip")).batches(2)
+    found = [next(batches).feeds["audio"]]
+    if left is None:
+        (tmp_path / "3.wav").unlink()
+    else:
+        os.truncate(tmp_path / "3.wav", left)
+    found += [batch.feeds["audio"] for batch in batches]
+    np.testing.assert_allclose(np.concatenate(found)[:, 0] * 8, [1, 2, 3, 5, 6], atol=1e-3)
+    assert "3.wav: " in source.skipped[3]
 
 
 def test_chunks_that_are_no_sound_are_passed_over(tmp_path: Path) -> None:
