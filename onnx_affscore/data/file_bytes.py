@@ -37,9 +37,8 @@ class FileBytes:
 
     def check(self) -> None:
         """Raise DataError where the file was cut short since it was opened."""
-        found = os.fstat(self._file.fileno()).st_size
-        if found < self.size:
-            raise self._cut_short(found)
+        if os.fstat(self._file.fileno()).st_size < self.size:
+            raise self._cut_short()
 
     def read(self, start: int, stop: int) -> bytes:
         """Return the bytes from ``start`` to ``stop``, or to the end where that comes first."""
@@ -59,7 +58,7 @@ class FileBytes:
                 while at < len(buffer):
                     count = self._file.readinto(buffer[at:])
                     if not count:
-                        raise self._cut_short(start + at)
+                        raise self._cut_short()
                     at += count
         except OSError as exc:
             raise DataError(
@@ -67,7 +66,8 @@ class FileBytes:
                 " where it is until the run has ended, and run it again"
             ) from exc
 
-    def _cut_short(self, found: int) -> DataError:
+    def _cut_short(self) -> DataError:
+        found = os.fstat(self._file.fileno()).st_size
         return DataError(
             f"{self._path}: found {found} bytes, wanted {self.size} as when it was opened; it was"
             " cut short while it was read: leave it alone until the run has ended, and run it again"

@@ -35,10 +35,11 @@ def cut_after_a_batch(path: Path, size: int) -> str:
     return str(caught.value)
 
 
-def test_an_array_that_is_cut_short_is_named_with_its_sizes(npy: Path) -> None:
+@pytest.mark.parametrize("left", [0, 4096, 2**19])  # before the rows that are next, and behind
+def test_an_array_that_is_cut_short_is_named_with_its_sizes(npy: Path, left: int) -> None:
     whole = npy.stat().st_size
-    said = cut_after_a_batch(npy, whole // 2)
-    assert said.startswith(f"{npy}: found {whole // 2} bytes, wanted {whole} as when it was opened")
+    said = cut_after_a_batch(npy, left)
+    assert said.startswith(f"{npy}: found {left} bytes, wanted {whole} as when it was opened")
     assert "run it again" in said
 
 
