@@ -1,6 +1,6 @@
 """Every scored site once more, on the rows of each class of the data alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -48,12 +48,13 @@ def by_class(
     witness: Witness,
     options: Options,
     engine: Engine,
+    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> Groups | None:
     """Score each site that has been scored on the rows of each class; None where nobody asked.
 
     Rows are told apart by the sample that they are of, so that all positions of an image are of
     its class. A class with fewer than 2 samples is undefined; so is a site where a bug or memory
-    broke the scoring, with the reason.
+    broke the scoring, with the reason. ``tell`` is called with the sites done, and with all.
     """
     if options.by is None:
         return None
@@ -63,7 +64,11 @@ def by_class(
     codes = labels.codes[rows]
     chosen = [s for s, found in zip(sites, scored, strict=True) if found.status != Status.UNSCORED]
     work = partial(_scored, gathered=gathered, labels=labels, codes=codes, options=options)
-    found = list(engine.each_site(lambda site: work(site, engine=engine), chosen))
+    found: list[list[GroupSite]] = []
+    tell(0, len(chosen))
+    for site in engine.each_site(lambda site: work(site, engine=engine), chosen):
+        found.append(site)
+        tell(len(found), len(chosen))
     return Groups(
         options.by,
         tuple(

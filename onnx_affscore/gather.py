@@ -147,8 +147,12 @@ def gather(
         taps = full if len(groups) == 1 else m.instrumented(located, group)
         size = found[-1].ran.size if found else allotted.size
         own = None if found else witness
-        prefix = f"group-{number}-" if len(groups) > 1 else ""
-        passes = Passes(m, source, keeper, prefix, witness.tell_again)
+        prefix, of = (
+            (f"group-{number}-", f", group {number} of {len(groups)}")
+            if len(groups) > 1
+            else ("", "")
+        )
+        passes = Passes(m, source, keeper, prefix, witness.tell_of, of)
         found.append(_measured(passes, located, group, taps, size=size, witness=own))
         _check_unchanged(witness.fingerprint.samples, found[-1].stores[0].samples)
     ran = found[0].ran

@@ -55,6 +55,7 @@ def measure(
     options = options or Options()
     start = time.perf_counter()
     keeping("")
+    told(progress, "reading the model", 0, None)
     with open_engine(options) as engine:
         found = _measured(
             Measurement(
@@ -84,6 +85,7 @@ def _measured(
     check_selected(located.sites)
     given = m.source(data)
     with open_kept(m.options.resume, identity(m, given, data)) as m.kept:
+        told(progress, "trying the model on a sample", 0, None)
         source, probed = m.probe(given, located)
         check_labels(source, m.options)
         drawn = seen(m, source, located)
@@ -110,6 +112,7 @@ def _measured(
         witness=witness,
         options=m.options,
         engine=m.engine,
+        tell=partial(told, progress, "sites scored by class"),
     )
     done = time.perf_counter()
     seconds = {"inference": ran - ready, "scoring": done - ran, "total": done - start}

@@ -3,7 +3,8 @@
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import final
+from functools import partial
+from typing import Final, final
 
 from onnx_affscore.collect import FeatureStore
 from onnx_affscore.errors import DataError, RunError
@@ -18,6 +19,9 @@ from onnx_affscore.run.batching import padded, parts
 from onnx_affscore.witness import Witness
 
 __all__ = ["Pass", "Passes"]
+
+_STAGES: Final = {"census": "samples, first look", "second": "samples, second pass"}
+"""What people are told of passes that are not the one over all the data."""
 
 
 @final
@@ -35,15 +39,16 @@ class Passes:
     """Goes over the data, as often as it takes to measure one group of sites.
 
     ``keeper`` keeps the rows, in memory where there is none; ``prefix`` begins the names under
-    which finished batches are kept for another start. ``tell`` is called with the samples done in
-    a pass that no witness watches.
+    which finished batches are kept for another start. ``tell`` is called with what a pass that no
+    witness watches is called, and the samples done and to be done; ``of`` ends what it is called.
     """
 
     m: Measurement
     source: DataSource
     keeper: Keeper | None = None
     prefix: str = ""
-    tell: Callable[[int], None] = lambda samples: None
+    tell: Callable[[str, int, int | None], None] = lambda stage, done, total: None
+    of: str = ""
 
     def run(
         self,
@@ -68,6 +73,7 @@ class Passes:
             lambda: m.tapped_session(tapped), size, hints=m.hints, fixed=fixed, faults=faults
         )
         store = FeatureStore(tapped, layouts, self.keeper)
+        tell = self._teller(name, store, most, witness=witness)
         name = f"{self.prefix}{name}"
         log = m.kept.begin(name, list(tapped.taps), m.hints)
         for finished in log.finished():
@@ -81,8 +87,7 @@ class Passes:
                 witness.go_on(finished.noted)
                 witness.rows_seen += finished.grown["rows"]
 
-        if log.samples and witness is not None:
-            witness.tell()
+        tell()
 
         def batches(start: int, before: int) -> Iterator[Batch]:
             given = source.batches(size, start=start)
@@ -111,6 +116,7 @@ class Passes:
                 if witness is not None:
                     witness.see(batch, feed, fetched)
                 done.append((batch, store.add(fetched, samples=feed.size, kept=batch.size)))
+                tell()
             grown = {
                 "skipped": source.skipped.items(),
                 "lost": m.lost.items(),
@@ -124,14 +130,22 @@ class Passes:
                 grown=grown,
                 noted={} if witness is None else witness.noted,
             )
-            if witness is None and most is None:
-                self.tell(store.samples)
             m.kept.told(name, log.samples, source.count)
         store.finish()
         if not store.samples:
             lost = next(iter(m.lost.values()))
             raise RunError(f"none of the {len(m.lost)} samples could be run; the first one: {lost}")
         return Pass(store, log.end(source.notes))
+
+    def _teller(
+        self, name: str, store: FeatureStore, most: int | None, *, witness: Witness | None
+    ) -> Callable[[], None]:
+        """What says how far a pass is, whenever it is called."""
+        stage = f"{_STAGES.get(name, 'samples')}{self.of}"
+        if witness is not None:
+            return partial(witness.tell, stage)
+        total = min((n for n in (most, self.source.count) if n is not None), default=None)
+        return lambda: self.tell(stage, store.samples, total)
 
 
 def _ran(halving: Halving) -> Ran:

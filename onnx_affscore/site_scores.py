@@ -84,6 +84,7 @@ def score_sites(
         return replace(found, warnings=(*found.warnings, _ALONE))
 
     first: list[ScoredSite | _OutOfMemory] = []
+    tell(0, len(sites))
     for found in engine.each_site(score, sites):
         first.append(found)
         tell(len(first), len(sites))

@@ -18,13 +18,13 @@ __all__ = ["Progress", "Witness", "told"]
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Called with the samples done and the total, None where it is not known.
 
-One that has a method ``stage(name, done, total)`` is told of further passes over the data and of
-the sites that are scored, too.
+One that has a method ``stage(name, done, total)`` is told by that instead, and of everything else
+that takes time, too: the model, each pass over the data, the sites that are scored.
 """
 
 
 def told(progress: Progress | None, name: str, done: int, total: int | None) -> None:
-    """Tell of a stage other than the samples of the first pass, where somebody listens to it."""
+    """Tell of any stage, where somebody listens to it."""
     stage = getattr(progress, "stage", None)
     if stage is not None:
         stage(name, done, total)
@@ -69,14 +69,17 @@ class Witness:
         self.fingerprint.state = noted["data"]
         self.verdict = None if noted["verdict"] is None else Verdict(*noted["verdict"])
 
-    def tell(self) -> None:
-        """Say how far the pass is."""
-        if self._progress is not None:
-            self._progress(self.fingerprint.samples, self._source.count)
+    def tell(self, stage: str) -> None:
+        """Say how far the pass that is watched is; ``stage`` names it."""
+        done, total = self.fingerprint.samples, self._source.count
+        if hasattr(self._progress, "stage"):
+            told(self._progress, stage, done, total)
+        elif self._progress is not None and done:
+            self._progress(done, total)
 
-    def tell_again(self, done: int) -> None:
-        """Say how far a further pass is."""
-        told(self._progress, "samples in a further pass", done, self._source.count)
+    def tell_of(self, stage: str, done: int, total: int | None) -> None:
+        """Say how far a pass is that nobody watches."""
+        told(self._progress, stage, done, total)
 
     def before(self, feed: Batch) -> None:
         """Run the model as it is on the first batch, before the tapped one takes its memory.
@@ -101,7 +104,6 @@ class Witness:
             self._original = None
         self.fingerprint.update(batch)
         self.rows_seen.append(None if batch.rows is None else batch.rows.tolist())
-        self.tell()
 
     def _compared(
         self, feed: Batch, fetched: Mapping[str, Any], original: Mapping[str, Any]

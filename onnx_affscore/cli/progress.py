@@ -1,12 +1,13 @@
 """How far a run is, on stderr: samples or sites done, how many a second, and the time left."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, TextIO, final
 
-from onnx_affscore.plain_text import printable
+from onnx_affscore.plain_text import cells, printable, shorten
 
 __all__ = ["ProgressLine", "in_time", "progress_line"]
 
@@ -16,7 +17,8 @@ _REDRAWN: Final = 0.1
 _TOLD: Final = 60.0
 """Seconds between two lines in a log, and before the first: a short run leaves none."""
 
-_BACK = "\r\x1b[K"  # to the beginning of the line, and clear it
+_COLUMNS: Final = 80
+"""Of a terminal that does not tell."""
 
 
 @final
@@ -25,6 +27,8 @@ class ProgressLine:
 
     On a terminal one line is drawn again and again; elsewhere, as in the log of a pipeline, there
     is a line a minute. Rates are of the stage since it began, without what an earlier start did.
+    A line never takes more than ``columns``: one that wraps could not be taken back, and blanks do
+    that where a terminal knows no escapes. A stream that fails costs the talk, not the run.
     """
 
     def __init__(
@@ -34,11 +38,13 @@ class ProgressLine:
         label: str = "",
         terminal: bool,
         clock: Callable[[], float] = time.monotonic,
+        columns: Callable[[], int] = lambda: _COLUMNS,
     ) -> None:
         self._stream, self._clock, self._terminal = stream, clock, terminal
+        self._columns, self._drawn = columns, 0
         self._label = f"{printable(label)}: " if label else ""
         self._name: str | None = None
-        self._began, self._first = 0.0, 0
+        self._began, self._first, self._done = 0.0, 0, 0
         self._last = clock() if not terminal else float("-inf")
 
     def __call__(self, done: int, total: int | None) -> None:
@@ -48,20 +54,33 @@ class ProgressLine:
     def stage(self, name: str, done: int, total: int | None) -> None:
         """Say that so many of ``total`` are done, None where nobody knows how many there are."""
         now = self._clock()
-        if name != self._name:
+        if name != self._name or done < self._done:
             self._name, self._began, self._first = name, now, done
             if self._terminal:
                 self._last = float("-inf")
+        self._done = done
         if now - self._last < (_REDRAWN if self._terminal else _TOLD) and done != total:
             return
         if not self._terminal and now - self._last < _TOLD:
             return
         self._last = now
         text = self._label + self._told(name, done, total, now)
-        self._stream.write(f"{_BACK}{text}" if self._terminal else f"{text}\n")
-        self._stream.flush()
+        self._write(self._over(text) if self._terminal else f"{text}\n")
+
+    def _over(self, text: str) -> str:
+        """What draws a line over the one that is there."""
+        text = shorten(text, max(1, self._columns() - 1))
+        before, self._drawn = self._drawn, cells(text)
+        return f"\r{text}{' ' * (before - self._drawn)}"
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()
 
     def _told(self, name: str, done: int, total: int | None, now: float) -> str:
+        if not done and total is None:
+            return name
         of = "" if total is None else f" of {total}"
         taken, new = now - self._began, done - self._first
         if new <= 0 or taken <= 0:
@@ -72,9 +91,8 @@ class ProgressLine:
 
     def close(self) -> None:
         """Take the line off a terminal: what follows starts at the beginning of one."""
-        if self._terminal and self._name is not None:
-            self._stream.write(_BACK)
-            self._stream.flush()
+        if self._drawn:
+            self._write(f"{self._over('')}\r")
 
 
 def in_time(seconds: float) -> str:
@@ -99,8 +117,17 @@ def progress_line(label: str = "", *, hidden: bool) -> Iterator[ProgressLine | N
     if hidden:
         yield None
         return
-    line = ProgressLine(sys.stderr, label=label, terminal=sys.stderr.isatty())
+    line = ProgressLine(
+        sys.stderr, label=label, terminal=sys.stderr.isatty(), columns=_columns_of_stderr
+    )
     try:
         yield line
     finally:
         line.close()
+
+
+def _columns_of_stderr() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _COLUMNS
+    except OSError:
+        return _COLUMNS

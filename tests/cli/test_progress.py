@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from onnx_affscore import signature
 from onnx_affscore.cli.progress import ProgressLine, in_time
+from onnx_affscore.plain_text import cells
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -35,7 +36,8 @@ def told(*states: tuple[float, str, int, int | None], terminal: bool, label: str
         clock.now = seconds
         line.stage(name, done, total)
     line.close()
-    return [part for part in re.split(r"\r\x1b\[K|\n", stream.getvalue()) if part]
+    lines = map(str.rstrip, re.split(r"\r|\n", stream.getvalue()))
+    return [line for line in lines if line]
 
 
 def test_a_terminal_is_told_the_rate_and_the_time_left() -> None:
@@ -83,6 +85,44 @@ def test_a_log_has_a_line_a_minute_and_a_short_run_none(seconds: float, lines: i
     assert len(told(*states, terminal=False)) == lines
 
 
+def test_a_stage_that_begins_again_has_a_new_rate() -> None:
+    states = (
+        (0.0, "samples", 0, 100), (100.0, "samples", 100, 100),
+        (100.0, "samples", 0, 100), (101.0, "samples", 50, 100),
+    )  # fmt: skip
+    assert told(*states, terminal=True)[-1] == "50 of 100 samples, 50 a second, 1 s left"
+
+
+def test_what_has_no_number_is_told_by_its_name() -> None:
+    assert told((0.0, "reading the model", 0, None), terminal=True) == ["reading the model"]
+
+
+@given(label=st.text(max_size=60), columns=st.integers(1, 40))
+def test_a_line_never_wraps_and_covers_the_one_before(label: str, columns: int) -> None:
+    stream, clock = io.StringIO(), Clock()
+    line = ProgressLine(stream, label=label, terminal=True, clock=clock, columns=lambda: columns)
+    for clock.now, done in ((0.0, 100_000), (1.0, 100_001), (2.0, 7)):
+        line.stage("samples" * (1 + done % 2), done, None)
+    line.close()
+    shown = 0
+    drawn = stream.getvalue().split("\r")
+    assert drawn[-1] == ""
+    for text in drawn[1:-1]:
+        assert shown <= cells(text) <= max(1, columns - 1)
+        shown = cells(text.rstrip(" "))
+    assert shown == 0
+
+
+def test_a_stream_that_fails_costs_the_talk_and_not_the_run() -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(28, "No space left on device")
+
+    line = ProgressLine(Full(), terminal=True)
+    line(1, 2)
+    line.close()
+
+
 @given(seconds=st.floats(0.0, 1e7))
 def test_a_duration_is_right_to_its_second_unit(seconds: float) -> None:
     units = {"s": 1, "min": 60, "h": 3600}
@@ -91,27 +131,61 @@ def test_a_duration_is_right_to_its_second_unit(seconds: float) -> None:
     assert abs(total - seconds) <= (0.5 if seconds < 3600 else 60)
 
 
-def test_a_run_tells_samples_further_passes_and_sites() -> None:
-    class Heard:
-        def __init__(self) -> None:
-            self.stages: dict[str, list[tuple[int, int | None]]] = {}
+class Heard:
+    """Notes the states of each stage, in their order."""
 
-        def __call__(self, done: int, total: int | None) -> None:
-            self.stage("samples", done, total)
+    def __init__(self) -> None:
+        self.stages: dict[str, list[tuple[int, int | None]]] = {}
 
-        def stage(self, name: str, done: int, total: int | None) -> None:
-            self.stages.setdefault(name, []).append((done, total))
+    def __call__(self, done: int, total: int | None) -> None:
+        raise AssertionError("stages are told by their method")
 
+    def stage(self, name: str, done: int, total: int | None) -> None:
+        self.stages.setdefault(name, []).append((done, total))
+
+
+def test_every_pass_over_the_data_is_named_and_none_jumps_back() -> None:
     heard = Heard()
     found = signature(
         MODELS / "jax_cnn.onnx", [str(MODELS / "digits.npz")], samples=200, batch_size=200,
         memory_limit=420_000, metrics=(), progress=heard,
     )  # fmt: skip
-    assert found.run["site_groups"] > 1
-    assert heard.stages["samples"] == [(200, 200)]
-    assert set(heard.stages["samples in a further pass"]) == {(200, 200)}
-    sites = len(found.sites)
-    assert heard.stages["sites scored"] == [(i, sites) for i in range(1, sites + 1)]
+    groups, sites = found.run["site_groups"], len(found.sites)
+    assert groups > 1
+    passes = [
+        (f"{name}, group {group} of {groups}", [(done, most) for done in steps])
+        for group in range(1, groups + 1)
+        for name, steps, most in [
+            ("samples, first look", range(0, 65, 8), 64),
+            ("samples", [0, 200], 200),
+        ]
+    ]
+    assert list(heard.stages.items()) == [
+        ("reading the model", [(0, None)]),
+        ("trying the model on a sample", [(0, None)]),
+        *passes,
+        ("sites scored", [(i, sites) for i in range(sites + 1)]),
+    ]
+
+
+def test_scores_by_class_are_told_after_those_of_all() -> None:
+    heard = Heard()
+    signature(
+        MODELS / "sklearn_mlp.onnx", [str(MODELS / "digits.npz")], samples=100, metrics=(),
+        label="label", by="label", progress=heard,
+    )  # fmt: skip
+    assert [*heard.stages][-2:] == ["sites scored", "sites scored by class"]
+    steps = heard.stages["sites scored by class"]
+    assert steps == [(done, len(steps) - 1) for done in range(len(steps))]
+
+
+def test_a_function_alone_hears_of_the_samples_of_one_pass() -> None:
+    heard: list[tuple[int, int | None]] = []
+    signature(
+        MODELS / "jax_cnn.onnx", [str(MODELS / "digits.npz")], samples=200, batch_size=100,
+        memory_limit=420_000, metrics=(), progress=lambda *state: heard.append(state),
+    )  # fmt: skip
+    assert heard == [(100, 200), (200, 200)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
@@ -127,9 +201,9 @@ def test_a_command_on_a_terminal_tells_how_far_it_is_and_leaves_no_trace() -> No
     os.close(near)
     assert it.returncode == 0
     text = written.decode()
-    assert re.search(r"\r\x1b\[K(400|\d+) of 400 samples", text)
-    assert "sites scored" in text
-    assert re.search(r"\r\x1b\[K(note|warning): ", text)  # the line was taken off before
+    assert re.search(r"\r\d+ of 400 samples, [\d.e+]+ a second, \d+ s left", text)
+    assert re.search(r"\r0 of \d sites scored *\r", text)
+    assert re.search(r"\r +\r(note|warning): ", text)  # the line was taken off before
 
 
 def _read(near: int) -> bytes:
