@@ -98,8 +98,10 @@ def scored(model: Path, **options: Any) -> Signature:
 def test_a_package_adds_a_source(place: Path) -> None:
     add(place, source_ones="ONES")
     assert read(open_source("ones:many", [X])).tolist() == [[1, 1]] * 5
+    unknown = place / "x.odd"
+    unknown.touch()
     with pytest.raises(DataError, match=r"give one of random.*, ones:WORD"):
-        open_source("twos:many", [X])
+        open_source(str(unknown), [X])
     with pytest.raises(PluginError, match=r"'ones' of some-extras 1\.2 failed: KeyError: 'bad'"):
         open_source("ones:bad", [X])
 

@@ -2,7 +2,7 @@
 
 import os
 import signal
-import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +19,7 @@ def at_once(leave: Callable[[str], str]) -> Iterator[None]:
     """Let SIGINT and SIGTERM end the process with 130 and 143 while the context lasts.
 
     Python tells its main thread of a signal when that comes back from C code, which may take
-    minutes; a byte in a socket wakes another thread right away. ``leave`` cleans up and makes the
+    minutes; a byte in a pipe wakes another thread right away. ``leave`` cleans up and makes the
     last words of a first one; a second signal does not wait for it. Signals that the process
     ignores stay ignored.
     """
@@ -27,11 +27,12 @@ def at_once(leave: Callable[[str], str]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    near, far = socket.socketpair()
-    near.setblocking(False)
+    far, near = os.pipe()
+    if sys.platform != "win32":  # where a handler may not wait for room
+        os.set_blocking(near, False)
     # Python writes the byte for signals that have a handler in Python.
     before = {s: signal.signal(s, _left_to_the_thread) for s in heeded}
-    woken = signal.set_wakeup_fd(near.fileno(), warn_on_full_buffer=False)
+    woken = signal.set_wakeup_fd(near, warn_on_full_buffer=False)
     watch = threading.Thread(target=_watch, args=(far, heeded, leave), daemon=True)
     watch.start()
     try:
@@ -40,9 +41,9 @@ def at_once(leave: Callable[[str], str]) -> Iterator[None]:
         signal.set_wakeup_fd(woken)
         for number, handler in before.items():
             signal.signal(number, handler)
-        near.close()
+        os.close(near)
         watch.join()
-        far.close()
+        os.close(far)
 
 
 @contextmanager
@@ -69,9 +70,9 @@ def _left_to_the_thread(_number: int, _frame: object) -> None:
     """Do nothing in the main thread."""
 
 
-def _watch(far: socket.socket, heeded: list[signal.Signals], leave: Callable[[str], str]) -> None:
+def _watch(far: int, heeded: list[signal.Signals], leave: Callable[[str], str]) -> None:
     going = False
-    while got := far.recv(1):
+    while got := os.read(far, 1):
         if got[0] not in heeded:
             continue
         if going:

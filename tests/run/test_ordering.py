@@ -99,7 +99,7 @@ def test_a_full_disk_leaves_the_runtimes_own_order(
         raise OSError(28, "No space left on device")
 
     g, tap = tapped()
-    monkeypatch.setattr(sessions, "TemporaryDirectory", full)
+    monkeypatch.setattr(sessions, "TemporaryFolder", full)
     session = Session(g.proto(), DEVICE, folder=tmp_path, early=(tap,))
     feeds = {"x": np.ones((1, 8, 9, 9), np.float32)}
     assert session.run([tap], feeds)[tap].shape == (1, 16, 1, 1)
