@@ -1,16 +1,16 @@
 """Standard input as data: a .npy or .npz file, kept in a temporary one to be read twice."""
 
-import atexit
 import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from shutil import copyfileobj, rmtree
+from shutil import copyfileobj
 from typing import Final
 
 from onnx_affscore.data.arrays import open_npy, open_npz
 from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.errors import DataError
+from onnx_affscore.leaving import TemporaryFolder
 
 __all__ = ["STDIN", "open_stdin"]
 
@@ -19,6 +19,8 @@ STDIN: Final = "-"
 _MAGIC = {b"\x93NUMPY": (".npy", open_npy), b"PK\x03\x04": (".npz", open_npz)}
 _STEP = 4 * 2**20
 _SAID = "standard input"
+
+_folders: list[TemporaryFolder] = []  # rows are read from them until the process ends
 
 
 def open_stdin(request: Request) -> Table:
@@ -38,16 +40,16 @@ def open_stdin(request: Request) -> Table:
         what = "nothing" if not start else f"bytes that begin with {start!r}"
         raise DataError(f"--data -: found {what}; send a .npy or .npz file to standard input")
     suffix, opener = found
-    folder = tempfile.mkdtemp(prefix="onnx-affscore-")
-    atexit.register(rmtree, folder, ignore_errors=True)
-    path = Path(folder) / f"stdin{suffix}"
     try:
+        _folders.append(TemporaryFolder())
+        path = _folders[-1].path / f"stdin{suffix}"
         with path.open("wb") as file:
             file.write(start)
             copyfileobj(stream, file, _STEP)
     except OSError as exc:
         raise DataError(
-            f"--data -: cannot be kept in {folder} ({exc.strerror}); set TMPDIR to a larger disk"
+            f"--data -: cannot be kept in {tempfile.gettempdir()} ({exc.strerror}); set TMPDIR to a"
+            " larger disk"
         ) from exc
     try:
         table = opener(replace(request, text=str(path)))

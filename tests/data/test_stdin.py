@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnx_affscore.data import open_source
+from onnx_affscore.data import open_source, stdin
 from onnx_affscore.errors import DataError
 from onnx_affscore.feeding import Feeding
+from onnx_affscore.leaving import leave
 from tests.data.samples import hint, read, read_all
 
 X = hint("x", ("n", 2), "float64")
@@ -105,3 +106,11 @@ def test_a_full_disk_is_told(
     monkeypatch.setattr("onnx_affscore.data.stdin.copyfileobj", full)
     with pytest.raises(DataError, match=r"No space left on device\); set TMPDIR"):
         open_source("-", [X])
+
+
+def test_what_was_sent_goes_with_an_interrupted_process(send: Callable[[bytes], None]) -> None:
+    send(file_of(np.save, ROWS))
+    open_source("-", [X])
+    (path,) = stdin._folders[-1].path.glob("stdin.npy")
+    leave()
+    assert not path.parent.exists()
