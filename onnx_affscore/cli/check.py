@@ -1,6 +1,7 @@
 """``check MODEL_OR_SIG``: the gate for pipelines."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -9,13 +10,14 @@ from onnx_affscore.cli.grouped import Grouped
 from onnx_affscore.cli.isolate import ISOLATION
 from onnx_affscore.cli.progress import progress_line
 from onnx_affscore.cli.shared import DEBUG, SCORING, say_warnings
+from onnx_affscore.cli.talk import say
 
 __all__ = ["command"]
 
 _FILE = click.Path(dir_okay=False, allow_dash=True)
 _INPUT = click.Path(exists=True, dir_okay=False)
 _FORMATS = ("text", "json", "markdown", "junit", "sarif")
-_VIOLATED, _INCOMPLETE = 1, 5
+_VIOLATED, _COULD_NOT_ANALYSE, _INCOMPLETE = 1, 3, 5
 _OWN = {
     "Gate": (
         "policy_file", "baseline_file", "influence", "baseline_influence", "write_policy", "day",
@@ -72,6 +74,7 @@ def command(model_or_sig: str, **options: Any) -> int:
     from onnx_affscore.audit.policy import BUILT_IN, load_policy
     from onnx_affscore.audit.starting import starting_policy
     from onnx_affscore.report import findings_output, output, write
+    from onnx_affscore.report.files import unwritten
 
     keep, kind, quiet = options.pop("signature_file"), options.pop("kind"), options.pop("quiet")
     files = {name: options.pop(f"{name}_file") for name in _FORMATS[1:]}
@@ -93,17 +96,24 @@ def command(model_or_sig: str, **options: Any) -> int:
             **options,
         )
     say_warnings(signature.warnings, hidden=quiet)
-    if keep is not None:
-        output.write_as(signature, "json", keep)
+    failed = unwritten(partial(output.write_as, signature, "json", f) for f in [keep] if f)
     baseline = None
     if baseline_file is not None:
         baseline = gate.baseline_of(baseline_file, influences, theirs)
     if start is not None:
-        write(start, starting_policy(signature, today=day.date(), baseline=baseline))
-        return 0
+        policy_text = starting_policy(signature, today=day.date(), baseline=baseline)
+        failed += unwritten([partial(write, start, policy_text)])
+        return _told(failed)
     report = check(signature, policy, today=day.date(), baseline=baseline)
-    for name, path in plan:
-        findings_output.write_findings(report, name, path)
-    if report.violated:
-        return _VIOLATED
+    failed += unwritten(partial(findings_output.write_findings, report, *to) for to in plan)
+    code = _told(failed)
+    if report.violated or code:
+        return _VIOLATED if report.violated else code
     return _INCOMPLETE if strict and output.incomplete(signature) else 0
+
+
+def _told(failed: list[str]) -> int:
+    """Say what could not be written, and return the exit code for that."""
+    for text in failed:
+        say(f"error: {text}")
+    return _COULD_NOT_ANALYSE if failed else 0

@@ -1,5 +1,6 @@
 """``score MODEL...``: the signature of one model, or of several, on data."""
 
+from functools import partial
 from typing import Any
 
 import click
@@ -89,6 +90,7 @@ def command(models: tuple[str, ...], data: tuple[str, ...], **options: Any) -> i
     """
     from onnx_affscore import several
     from onnx_affscore.report import output, to_text
+    from onnx_affscore.report.files import unwritten
     from onnx_affscore.report.models_text import models_text
 
     files = {name: options.pop(f"{name}_file") for name in _FILES}
@@ -114,12 +116,15 @@ def command(models: tuple[str, ...], data: tuple[str, ...], **options: Any) -> i
         notes = [text for text in found.data["notes"] if text not in found.warnings]
         say_notes([prefix + text for text in notes], hidden=quiet)
         say_warnings([prefix + text for text in found.warnings], hidden=quiet)
-        unwritten = outputs.write(outcome.name, outcome.signature)
-        for text in (*([outcome.told] if outcome.error is not None else []), *unwritten):
+        lost = outputs.write(outcome.name, outcome.signature)
+        for text in (*([outcome.told] if outcome.error is not None else []), *lost):
             say(f"error: {prefix}{text}")
             failed = True
         if not quiet and not outputs.to_stdout:
-            show(to_text(outcome.signature) + ("\n" if prefix else ""))
+            table = to_text(outcome.signature) + ("\n" if prefix else "")
+            for text in unwritten([partial(show, table)]):  # the other models are scored still
+                say(f"error: {prefix}{text}")
+                failed = True
         done.append((outcome.name, outcome.signature))
     if not quiet and not outputs.to_stdout and len(done) > 1:
         show(models_text(done))

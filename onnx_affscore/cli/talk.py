@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from onnx_affscore.errors import AffscoreError
 from onnx_affscore.plain_text import printable, shorten
 
 __all__ = ["LONGEST", "say", "show"]
@@ -21,5 +22,13 @@ def say(text: object) -> None:
 
 
 def show(text: str) -> None:
-    """Write text of whole lines on stdout; what steers a terminal is shown as escapes."""
-    click.echo("\n".join(map(printable, text.split("\n"))), nl=False)
+    """Write text of whole lines on stdout; what steers a terminal is shown as escapes.
+
+    Raises :class:`AffscoreError` where it does not take them, as on a full disk.
+    """
+    try:
+        click.echo("\n".join(map(printable, text.split("\n"))), nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise AffscoreError(f"cannot write standard output: {exc.strerror or exc}") from exc

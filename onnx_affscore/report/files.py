@@ -2,14 +2,14 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from onnx_affscore.errors import AffscoreError, OptionError
 from onnx_affscore.leaving import in_place
 
-__all__ = ["STDOUT", "replacing", "write"]
+__all__ = ["STDOUT", "replacing", "unwritten", "write"]
 
 STDOUT = "-"
 
@@ -21,7 +21,8 @@ def write(path: str | os.PathLike[str], content: str | bytes) -> None:
     stays one; a pipe or a device is written directly.
     """
     if os.fspath(path) == STDOUT:
-        _to_stdout(content)
+        with _told("standard output"):
+            _to_stdout(content)
         return
     data = content.encode() if isinstance(content, str) else content
     with _told(path):
@@ -31,6 +32,25 @@ def write(path: str | os.PathLike[str], content: str | bytes) -> None:
             return
     with replacing(path) as place:
         place.write_bytes(data)
+
+
+def unwritten(attempts: Iterable[Callable[[], object]]) -> list[str]:
+    """Write one file after the other, and return a sentence for each that cannot be written.
+
+    Where nobody reads stdout any more, that is raised when the others are written: it is no error.
+    """
+    failed: dict[str, None] = {}
+    gone: BrokenPipeError | None = None
+    for attempt in attempts:
+        try:
+            attempt()
+        except BrokenPipeError as exc:
+            gone = exc
+        except (AffscoreError, OSError) as exc:
+            failed[str(exc)] = None
+    if gone is not None and not failed:
+        raise gone
+    return list(failed)
 
 
 @contextmanager
@@ -49,7 +69,7 @@ def _told(path: str | os.PathLike[str]) -> Iterator[None]:
     """Say in our words why a path cannot be written."""
     try:
         yield
-    except AffscoreError:
+    except (AffscoreError, BrokenPipeError):
         raise
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise OptionError(

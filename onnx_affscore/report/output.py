@@ -17,7 +17,7 @@ from onnx_affscore.fields import NOT_ASKED
 from onnx_affscore.records import Signature, Status
 from onnx_affscore.report import FORMATS, Format, added_formats, write
 from onnx_affscore.report.figures import histogram, image_bytes
-from onnx_affscore.report.files import STDOUT
+from onnx_affscore.report.files import STDOUT, unwritten
 from onnx_affscore.report.planning import planned_files
 
 __all__ = ["Outputs", "format_of", "incomplete", "planned", "write_all", "write_as"]
@@ -66,13 +66,7 @@ class Outputs:
         if self.folder is not None:
             folder = Path(self.folder) / name if len(self.files) > 1 else Path(self.folder)
             wanted += [partial(write_all, signature, folder, [kind]) for kind in FORMATS]
-        failed: dict[str, None] = {}
-        for attempt in wanted:
-            try:
-                attempt()
-            except (AffscoreError, OSError) as exc:
-                failed[str(exc)] = None
-        return list(failed)
+        return unwritten(wanted)
 
 
 def format_of(path: str, *, name: str | None = None) -> str:
