@@ -124,7 +124,9 @@ def test_influences_do_not_see_scale_shift_and_turn(
     seed: int, scale: float, d: int, moved: bool
 ) -> None:
     rng = np.random.default_rng(seed)
-    x = rng.standard_normal((80, d))
+    # Potentials of a plan are unique up to a range that shrinks with n. In five dimensions one data
+    # set in twenty of 80 rows fell below the bound, 5 of 250 of 320 rows, and none of 1200 rows.
+    x = rng.standard_normal((1200 if moved else 80, d))
     y = np.abs(x) if moved else np.maximum(x, 0.1 * x)  # no two rows alike: the plan is unique
     turn = np.linalg.qr(rng.standard_normal((d, d)))[0]
     there, score = linearised(x, y)
@@ -132,8 +134,8 @@ def test_influences_do_not_see_scale_shift_and_turn(
     assert score.transport is not None
     assert again.transport is not None
     first, second = there.influence(score.transport), here.influence(again.transport)
-    if moved:  # the potentials of a plan are unique up to a range that shrinks with n
-        assert np.corrcoef(first, second)[0, 1] > 0.95  # few rows: .977 was seen at d = 5
+    if moved:
+        assert np.corrcoef(first, second)[0, 1] > 0.98
     else:
         assert np.abs(first - second).max() < 1e-9 * np.abs(first).max()
 
