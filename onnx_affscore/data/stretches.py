@@ -4,8 +4,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
+from onnx_affscore.data.file_bytes import FileBytes
 from onnx_affscore.errors import DataError
 
 __all__ = ["Stretches", "index_stretches"]
@@ -22,6 +22,7 @@ class Stretches:
     """
 
     path: Path
+    content: FileBytes
     starts: Sequence[int]
     sizes: Sequence[int]
     numbers: Sequence[int]
@@ -36,9 +37,8 @@ class Stretches:
 
     def read(self, index: int) -> str:
         """The text of a stretch, its lines separated by ``\\n``; DataError where it is no UTF-8."""
-        with _opened(self.path) as file:
-            file.seek(self.starts[index])
-            content = file.read(self.sizes[index])
+        start = self.starts[index]
+        content = self.content.read(start, start + self.sizes[index])
         try:
             return content.decode().replace("\r\n", "\n").rstrip("\r\n")
         except UnicodeDecodeError as exc:
@@ -58,6 +58,10 @@ def index_stretches(path: Path, *, paragraphs: bool = False) -> Stretches:
     """
     starts, sizes, numbers = array("q"), array("q"), array("q")
     empty, open_ = 0, False
+    try:
+        content = FileBytes.of(path)
+    except OSError as exc:
+        raise DataError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
     for number, start, line in _lines(path):
         if not line.strip():
             empty, open_ = empty + 1, False
@@ -70,12 +74,12 @@ def index_stretches(path: Path, *, paragraphs: bool = False) -> Stretches:
             open_ = True
     if not starts:
         raise DataError(f"{path}: found no text; give a file with at least one line")
-    return Stretches(path, starts, sizes, numbers, empty)
+    return Stretches(path, content, starts, sizes, numbers, empty)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
     """Number, offset and content of each line, the mark of the encoding left out."""
-    with _opened(path) as file:
+    with path.open("rb") as file:
         at = 0
         for number, content in enumerate(file, start=1):
             line, skip = content, 0
@@ -86,10 +90,3 @@ def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
                 line = line[skip:]
             yield number, at + skip, line
             at += len(content)
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as exc:
-        raise DataError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
