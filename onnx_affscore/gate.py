@@ -1,6 +1,5 @@
 """What ``check`` is given, as records: a signature read or made, a baseline, and influences."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from onnx_affscore.api import signature as scored
 from onnx_affscore.audit.check import Baseline
 from onnx_affscore.comparison import Influences
 from onnx_affscore.errors import OptionError
+from onnx_affscore.leaving import TemporaryFolder
 from onnx_affscore.measure import Progress
 from onnx_affscore.records import Signature
 from onnx_affscore.report.influence import load_influence
@@ -54,8 +54,8 @@ def subject(
         raise OptionError(f"{path} is a model, whose influences are made; leave out --influence")
     if not paired:
         return scored(path, data or None, progress=progress, **options), None
-    with tempfile.TemporaryDirectory() as folder:
-        sidecar = Path(folder) / "influence.npz"
+    with TemporaryFolder() as folder:
+        sidecar = folder / "influence.npz"
         made = scored(path, data or None, progress=progress, influence=sidecar, **options)
         return made, load_influence(sidecar)
 

@@ -77,15 +77,15 @@ def put_in_place(path: Path, content: bytes) -> None:
 
 @final
 class TemporaryFolder:
-    """A folder below ``TMPDIR`` that goes with this object, or with the process.
+    """A folder below ``TMPDIR``, or in another folder, that goes with this object or the process.
 
-    A lock says that it is in use: what a process left behind that was killed is removed by the
-    next one of the same user.
+    A lock says that it is in use: what a process left below ``TMPDIR`` that was killed is removed
+    by the next one of the same user.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, within: Path | None = None) -> None:
         _sweep()
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=within))
         descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         _locked(descriptor)
         self.remove = weakref.finalize(self, _removed, self.path, descriptor)

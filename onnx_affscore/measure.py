@@ -84,7 +84,7 @@ def _measured(
     located = m.located()
     check_selected(located.sites)
     given = m.source(data)
-    with open_kept(m.options.resume, identity(m, given, data)) as m.kept:
+    with open_kept(m.options.resume, partial(identity, m, given, data)) as m.kept:
         told(progress, "trying the model on a sample", 0, None)
         source, probed = m.probe(given, located)
         check_labels(source, m.options)

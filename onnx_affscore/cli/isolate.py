@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import wraps
-from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, Final
 
@@ -104,10 +103,11 @@ def _outside(arguments: list[str], *, seconds: float | None, memory: int | None)
         f"import sys; sys.path[:] = {sys.path!r}; "
         f"from onnx_affscore.cli.isolate import inside; inside({memory!r}, {arguments!r})"
     )
-    temporary = TemporaryDirectory(prefix="onnx-affscore-", ignore_cleanup_errors=True)
-    with as_usual(), temporary as place:
+    from onnx_affscore.leaving import TemporaryFolder
+
+    with as_usual(), TemporaryFolder() as place:
         # What a child that dies leaves lying about goes with its folder.
-        own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), place)
+        own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(place))
         code = _waited(
             subprocess.Popen([sys.executable, "-P", "-c", start], env=os.environ | own),
             arguments,

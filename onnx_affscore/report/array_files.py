@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol, final
 
 import numpy as np
 
 from onnx_affscore.errors import DataError, MissingExtraError, StorageError
+from onnx_affscore.leaving import TemporaryFolder
 from onnx_affscore.records import Array
 
 __all__ = ["KINDS", "ArrayFile", "ArrayKind", "Members"]
@@ -122,8 +122,7 @@ class _Safetensors:
         self._stack = ExitStack()
 
     def __enter__(self) -> "_Safetensors":
-        waiting = TemporaryDirectory(dir=self._place.parent, prefix=".features-")
-        self._folder = Path(self._stack.enter_context(waiting))
+        self._folder = self._stack.enter_context(TemporaryFolder(self._place.parent))
         return self
 
     def __exit__(
@@ -148,7 +147,7 @@ class _Safetensors:
             save_file(self._arrays, self._place, metadata={_ABOUT: about})
         except SafetensorError as exc:
             raise StorageError(f"safetensors could not write the features: {exc}") from exc
-        made = next(self._folder.iterdir(), None)
+        made = next(self._folder.glob("*.npy"), None)
         if made is not None:  # its own file is for the user alone, unlike any other
             shutil.copymode(made, self._place)
 

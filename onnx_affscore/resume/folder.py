@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, final
@@ -63,12 +63,14 @@ class Kept:
 
 
 @contextmanager
-def open_kept(folder: str | os.PathLike[str] | None, run: Mapping[str, Any]) -> Iterator[Kept]:
+def open_kept(
+    folder: str | os.PathLike[str] | None, run: Callable[[], Mapping[str, Any]]
+) -> Iterator[Kept]:
     """Open the folder of a run, which is made where there is none, for this process alone.
 
-    ``run`` is all that its results hang on, as plain data. Raises :class:`OptionError` where the
-    folder is of another run or holds other things, and :class:`StorageError` where it cannot be
-    used.
+    ``run`` returns all that its results hang on, as plain data. Raises :class:`OptionError` where
+    the folder is of another run or holds other things, and :class:`StorageError` where it cannot
+    be used.
     """
     if folder is None:
         yield Kept()
@@ -83,7 +85,7 @@ def open_kept(folder: str | os.PathLike[str] | None, run: Mapping[str, Any]) -> 
         raise StorageError(f"--resume {path}: {exc.strerror or exc}; choose another place") from exc
     try:
         _lock(descriptor, path)
-        kept = Kept(path, warnings=tuple(_same_run(path, json.loads(json.dumps(run)))))
+        kept = Kept(path, warnings=tuple(_same_run(path, json.loads(json.dumps(run())))))
         try:
             yield kept
         finally:

@@ -266,7 +266,7 @@ def test_data_that_changed_at_an_end_are_refused(row: int, model: Path, folder: 
 
 
 def test_another_device_is_refused(folder: Path) -> None:
-    with open_kept(folder, {}) as kept:
+    with open_kept(folder, dict) as kept:
         log = kept.begin("a", [], [])
         assert list(log.finished()) == []
         done = [(Batch({}, 1), Part({}, 1))]
@@ -306,7 +306,7 @@ def test_a_damaged_list_of_the_run_is_refused(model: Path, folder: Path) -> None
 
 
 def test_two_processes_do_not_share_a_folder(model: Path, folder: Path) -> None:
-    with open_kept(folder, {}), pytest.raises(OptionError, match="another process is at work"):
+    with open_kept(folder, dict), pytest.raises(OptionError, match="another process is at work"):
         signature(model, X, resume=folder)
 
 
