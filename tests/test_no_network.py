@@ -1,6 +1,7 @@
 """There is no telemetry: nothing but a cluster that was asked for opens a connection."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +79,18 @@ def test_no_module_knows_of_networks() -> None:
         if name.partition(".")[0] in _NETWORK and name != "urllib.parse"
     }
     assert found == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where caches lie is another matter there")
+def test_the_runtime_leaves_no_number_of_the_machine_behind(tmp_path: Path) -> None:
+    """ONNX Runtime 1.31 for Linux makes one when it is imported, and a file of events to send."""
+    g = Builder()
+    g.output(g.op("Relu", g.input(["n", 4])))
+    model = g.save(tmp_path / "m.onnx")
+    home = tmp_path / "home"
+    home.mkdir()
+    places = {"HOME": str(home), "TMPDIR": str(home), "XDG_CACHE_HOME": str(home)}
+    kept = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    command = [sys.executable, "-m", "onnx_affscore", "score", str(model), "--samples", "50"]
+    subprocess.run(command, env=kept | places, check=True, capture_output=True, timeout=120)
+    assert list(home.rglob("*")) == []
