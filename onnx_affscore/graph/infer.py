@@ -11,6 +11,9 @@ __all__ = ["TypeInfo", "dtype_name", "infer", "types_of", "without_weights"]
 
 # Weights above this many elements are handed to inference without their values.
 _LARGEST_VALUE = 1024
+# By domain; all rare, and what they make is no end of an activation.
+_BLIND = {(domain, name) for domain in ("", "ai.onnx") for name in ("EyeLike", "RegexFullMatch")}
+_BLIND |= {("ai.onnx.ml", name) for name in ("DictVectorizer", "LabelEncoder")}
 
 
 @final
@@ -44,7 +47,9 @@ def infer(
     are replaced by their declared types first, so that a large model is not copied.
     """
     light = without_weights(proto)
-    _open_negative(light.graph)
+    _tame(light.graph)
+    for function in light.functions:
+        _tame(function)
     for port in light.graph.input:
         _resize(port, (sizes or {}).get(port.name))
     try:
@@ -77,16 +82,25 @@ def _dimension(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
     return dim.dim_param or None
 
 
-def _open_negative(graph: onnx.GraphProto) -> None:
-    """Make dimensions below 0 unknown ones: onnx 1.23 aborts the process at some (Slice)."""
-    for port in (*graph.input, *graph.output, *graph.value_info):
+def _tame(holder: onnx.GraphProto | onnx.FunctionProto) -> None:
+    """Take from a graph or function what lets onnx 1.23 end the process, in the graphs inside too.
+
+    Dimensions below 0 become unknown ones (Slice aborts at some), and operators that read the
+    type of an input without asking whether there is one (:data:`_BLIND`) become unknown ones.
+    """
+    ports = [*holder.value_info]
+    if isinstance(holder, onnx.GraphProto):
+        ports += [*holder.input, *holder.output]
+    for port in ports:
         for dim in port.type.tensor_type.shape.dim:
             if dim.dim_value < 0:
                 dim.ClearField("dim_value")
-    for node in graph.node:
+    for node in holder.node:
+        if (node.domain, node.op_type) in _BLIND:
+            node.op_type += "Unseen"
         for attribute in node.attribute:
             for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                _open_negative(inner)
+                _tame(inner)
 
 
 def _resize(port: onnx.ValueInfoProto, size: tuple[int, ...] | None) -> None:

@@ -128,6 +128,8 @@ def _unsqueeze(layouts: "Layouts", node: onnx.NodeProto, attrs: dict[str, Any]) 
         return None
     rank = len(before) + len(axes)
     added = {a % rank for a in axes}
+    if len(added) < len(axes):
+        return None  # an axis said twice is no graph that runs
     rest = iter(before)
     return "".join("S" if i in added else next(rest) for i in range(rank))
 

@@ -301,3 +301,11 @@ def test_an_axis_of_a_scalar_is_no_axis(op: Callable[[Builder, str], str], tmp_p
     g.output(g.op("Relu", x))
     g.output(op(g, g.op("ReduceSum", x, keepdims=0)))
     assert [site.activation for site in located(g, tmp_path).sites] == ["Relu"]
+
+
+def test_an_axis_that_is_added_twice_says_nothing(tmp_path: Path) -> None:
+    g = Builder()
+    x = g.input(["n", 4])
+    g.output(g.op("Relu", x))
+    g.output(g.op("Unsqueeze", x, ints(g, 1, 1)))
+    assert [site.activation for site in located(g, tmp_path).sites] == ["Relu"]
