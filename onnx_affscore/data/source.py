@@ -47,7 +47,13 @@ _HEEDED = (
         "sample_rate": "sound",
         "window": "sound",
     }
-    | dict.fromkeys(("tokenizer", "pair_field", "target_field", "max_length"), "text")
+    | dict.fromkeys(("tokenizer", "max_length"), "text that is fed as token ids")
+    | {
+        "text_unit": "files of text alone (.txt)",
+        "text_field": "JSON lines and columns of text",
+        "pair_field": "JSON lines and columns of text that are fed as token ids",
+        "target_field": "JSON lines and columns of text for a model with an input for targets",
+    }
     | dict.fromkeys(("preset", "image_size", "channels"), "images")
 )
 

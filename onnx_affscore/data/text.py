@@ -19,8 +19,6 @@ from onnx_affscore.records import Array, InputHint
 
 __all__ = ["as_rows_of_text", "open_json_lines", "open_text"]
 
-_HEEDED = frozenset({"tokenizer", "pair_field", "target_field", "max_length"})
-
 USUAL_LENGTH = 128
 """Tokens of a row where nothing says how many a model takes."""
 
@@ -61,8 +59,11 @@ def as_rows_of_text(request: Request, read: Callable[[], Texts]) -> Table:
             " ids; give the model's tokenizer with --tokenizer tokenizer.json"
         )
     tokenizer = Tokenizer.load(request.feeding.tokenizer)
-    found = _tokens(request, read(), tokenizer, ids)
-    return replace(found, heeded=_HEEDED)
+    texts = read()
+    heeded = texts.heeded | {"tokenizer", "max_length"}
+    if "target" not in ids:
+        heeded -= {"target_field"}
+    return replace(_tokens(request, texts, tokenizer, ids), heeded=heeded)
 
 
 def _tokens(
@@ -168,4 +169,5 @@ def _as_they_are(texts: Texts, hint: InputHint) -> Table:
         dtype=np.dtype(object),
         where=texts.name,
     )
-    return Table({hint.spec.name: column}, texts.notes, texts.labels)
+    heeded = texts.heeded - {"pair_field", "target_field"}
+    return Table({hint.spec.name: column}, texts.notes, texts.labels, heeded=heeded)

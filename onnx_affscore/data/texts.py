@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from onnx_affscore.data.stretches import Stretches, index_stretches
 from onnx_affscore.errors import DataError
@@ -12,6 +12,10 @@ from onnx_affscore.feeding import Feeding
 from onnx_affscore.records import Labels
 
 __all__ = ["Text", "Texts", "json_texts", "plain_texts"]
+
+
+_FIELDS: Final = frozenset({"text_field", "pair_field", "target_field"})
+"""What names the texts of a row where a row has several things."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Texts:
     """As many texts as ``count``; ``read`` raises DataError where that row cannot be read.
 
     ``unit`` is what a row is in the file, in the plural; ``place`` says where a row is.
+    ``heeded`` names the fields of :class:`Feeding` that say which text is read.
     """
 
     name: str
@@ -37,6 +42,7 @@ class Texts:
     place: Callable[[int], str]
     notes: tuple[str, ...] = ()
     labels: Labels | None = None
+    heeded: frozenset[str] = _FIELDS
 
 
 def plain_texts(path: Path, feeding: Feeding) -> Texts:
@@ -49,6 +55,7 @@ def plain_texts(path: Path, feeding: Feeding) -> Texts:
         lambda row: Text(lines.read(row)),
         lines.place,
         _of_empty(lines, path) if feeding.text_unit == "line" else (),
+        heeded=frozenset({"text_unit"}),
     )
 
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from onnx_affscore.data.source import open_source
 from onnx_affscore.data.texts import Text, json_texts
 from onnx_affscore.errors import DataError
 from onnx_affscore.feeding import Feeding
+from tests.data.samples import hint
+from tests.data.text_files import said
 
 
 def rows(path: Path, *lines: Any, **said: Any) -> list[Text]:
@@ -54,3 +57,28 @@ def test_labels_are_a_field_and_a_row_without_one_is_none(tmp_path: Path) -> Non
     labels = json_texts(path, Feeding(label="kind")).labels
     assert labels is not None
     assert [labels.names[code] for code in labels.codes] == ["1", "", "0"]
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "message"),
+    [
+        ("t.jsonl", {"text_unit": "paragraph"}, "--text-unit is for files of text alone"),
+        ("t.txt", {"text_field": "body"}, "--text-field is for JSON lines and columns of text"),
+        ("t.txt", {"pair_field": "body"}, "--pair-field is for JSON lines and columns of text"),
+        ("t.jsonl", {"target_field": "text"}, "for a model with an input for targets"),
+    ],
+)
+def test_what_names_no_text_of_the_data_is_refused(
+    name: str, more: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text('{"text": "a b"}\n')
+    hints = [hint(n, ("n", "t"), "int64") for n in ("input_ids", "attention_mask")]
+    with pytest.raises(DataError, match=rf"{message}.* is none; leave it out"):
+        open_source(str(tmp_path / name), hints, feeding=said(tmp_path, **more))
+
+
+def test_text_that_is_fed_as_it_is_has_no_tokenizer(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("a b\n")
+    words = hint("words", ("n",), "string")
+    with pytest.raises(DataError, match="--tokenizer is for text that is fed as token ids"):
+        open_source(str(tmp_path / "t.txt"), [words], feeding=said(tmp_path))
