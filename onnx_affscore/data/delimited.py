@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import final
 
@@ -160,17 +161,14 @@ class _Delimited:
         if text.lower() in _MISSING:
             raise DataError(f"column '{self.fields[place].name}' has no value ('{text}')")
         value = _number(text)
-        if (
-            value is None
-            or (kind == "int" and value != int(value))
-            or (kind == "bool" and value not in (0, 1))
-        ):
-            wanted = {"int": "a whole number", "bool": "true or false"}.get(kind, "a number")
+        if value is not None and kind == "int":
+            value = _whole(text, value)
+        if value is None or (kind == "bool" and value not in (0, 1)):
+            wanted = {"int": "a whole number of 64 bits", "bool": "true or false"}
             raise DataError(
-                f"column '{self.fields[place].name}' has '{text}'; the model wants {wanted}"
+                f"column '{self.fields[place].name}' has '{text}'; the model wants"
+                f" {wanted.get(kind, 'a number')}"
             )
-        if kind == "int":
-            return int(text) if abs(value) >= _EXACT else int(value)
         return bool(value) if kind == "bool" else value
 
 
@@ -267,3 +265,9 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return value if np.isfinite(value) and "_" not in text else None
+
+
+def _whole(text: str, value: float) -> int | None:
+    """The whole number of int64 that a text is, ``value`` as float64; None where it is none."""
+    exact = Decimal(text) if abs(value) >= _EXACT else value
+    return int(exact) if -(2**63) <= exact < 2**63 and exact == int(exact) else None

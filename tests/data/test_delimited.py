@@ -217,6 +217,20 @@ def test_integers_are_not_rounded_into_place(tmp_path: Path) -> None:
         read(opened(tmp_path, "1,2.5\n3,4\n", ids))
 
 
+def test_integers_of_more_than_64_bits_are_bad_rows(tmp_path: Path) -> None:
+    ids = hint("ids", ("n", 1), "int64")
+    edges = [-(2**63), 2**63 - 1, 2**53 + 1, 10**18]
+    fit = [str(n) for n in edges] + ["9007199254740993.0", "1e18", "0" * 5000 + str(2**53 + 1)]
+    bad = [str(2**63), str(-(2**63) - 1), "9" * 20, "1e20", "9007199254740993.5", "9" * 300]
+    source = opened(tmp_path, "\n".join([*fit, *bad]) + "\n", ids, on_error="skip")
+    assert read(source).ravel().tolist() == [*edges, 2**53 + 1, 10**18, 2**53 + 1]
+    assert source.skipped == {
+        len(fit) + i: f"{tmp_path / 't.csv'}, line {len(fit) + i + 1}: column '1' has '{text}'; the"
+        " model wants a whole number of 64 bits"
+        for i, text in enumerate(bad)
+    }
+
+
 @pytest.mark.parametrize(
     ("content", "hints", "said", "message"),
     [
