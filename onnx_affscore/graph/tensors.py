@@ -44,7 +44,7 @@ def external_files(proto: onnx.ModelProto, folder: Path) -> dict[str, int]:
 
 
 def array_of(tensor: TensorProto, folder: Path) -> Array:
-    """Return a tensor's values; external data are mapped, not read.
+    """Return a tensor's values; external data are mapped, not read, if an element fills its bytes.
 
     Raises ``ValueError``, ``TypeError``, ``KeyError`` or ``OSError`` where there are none.
     """
@@ -55,6 +55,10 @@ def array_of(tensor: TensorProto, folder: Path) -> Array:
     if 0 in shape:
         return np.zeros(shape, dtype)
     file, offset = folder / told["location"], int(told.get("offset", 0))
+    if _bits(tensor.data_type) < 8:  # several elements a byte: no array can map them
+        packed = _read(file, offset, _in_bytes(tensor))
+        inside = TensorProto(data_type=tensor.data_type, dims=tensor.dims, raw_data=packed)
+        return np.asarray(numpy_helper.to_array(inside))
     return np.memmap(file, dtype=dtype, mode="r", offset=offset, shape=shape)
 
 
@@ -111,6 +115,12 @@ def _bits(element: int) -> int:
     if match:
         return int(match[1])
     return 8 * int(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(element)).itemsize)
+
+
+def _read(path: Path, offset: int, size: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(size)
 
 
 def _file_size(tensor: TensorProto, where: str, folder: Path) -> int:

@@ -15,6 +15,11 @@ from onnx_affscore.graph.model import load
 from onnx_affscore.graph.tensors import array_of, check_tensors
 from tests.builder import Builder
 
+# Those of which this version of onnx knows.
+PACKED = sorted(
+    {"INT2", "UINT2", "INT4", "UINT4", "FLOAT4E2M1", "FLOAT6E2M3", "FLOAT6E3M2"}
+    & {*TensorProto.DataType.keys()}
+)
 ELEMENTS = [n for n, v in TensorProto.DataType.items() if v not in (0, TensorProto.STRING)]
 
 
@@ -176,3 +181,21 @@ def test_external_values_are_mapped_from_their_place(tmp_path: Path) -> None:
     found = array_of(load(path).proto.graph.initializer[0], tmp_path)
     assert isinstance(found, np.memmap)
     assert (found == values.reshape(4, 3)).all()
+
+
+@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("shape", [(6,), (7,), (1,), (3, 5), (2, 2, 2), (), (0, 3)])
+@pytest.mark.parametrize("place", ["raw", "file"])
+def test_elements_that_share_bytes_are_unpacked(
+    name: str, shape: tuple[int, ...], place: str, tmp_path: Path
+) -> None:
+    kind = helper.tensor_dtype_to_np_dtype(TensorProto.DataType.Value(name))
+    count, patterns = np.prod(shape, dtype=int), 2 ** int(name.strip("UINTFLOA")[0])
+    values = ((np.arange(count) * 5 + 1) % patterns).astype(np.uint8).view(kind).reshape(shape)
+    tensor = numpy_helper.from_array(values, "w")
+    if place == "file":
+        (tmp_path / "w.data").write_bytes(bytes([255] * 3) + tensor.raw_data + bytes([255] * 9))
+        outside(location="w.data", offset="3")(tensor)
+    found = array_of(tensor, tmp_path)
+    assert (found.dtype, found.shape) == (kind, shape)
+    assert found.tolist() == values.tolist()
