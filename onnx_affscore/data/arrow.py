@@ -13,6 +13,7 @@ from onnx_affscore.data.arrow_features import Features, class_names, holds_pictu
 from onnx_affscore.data.arrow_values import (
     PICTURES,
     arrow,
+    encode,
     holds_bytes,
     kind_of,
     list_of,
@@ -146,13 +147,18 @@ class ArrowFrame:
         codes: dict[object, int] = {}
         found = []
         for number in range(len(self.pieces)):
-            encoded = self._table(number, [name]).column(name).combine_chunks()
-            encoded = encoded if hasattr(encoded, "dictionary") else encoded.dictionary_encode()
-            values = encoded.dictionary.to_pylist()
-            new = np.array([codes.setdefault(v, len(codes)) for v in values], np.int64)
-            missing = codes.setdefault("", len(codes)) if encoded.null_count else 0
-            places = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
-            found.append(np.r_[new, missing].astype(np.int64)[places])
+            column = whole(self._table(number, [name]).column(name))
+            encoded = encode(column)
+            if encoded is None:
+                raise DataError(
+                    f"{self.where}: --label names column '{name}', which is {column.type}; name one"
+                    " of numbers or text, with one value a row"
+                )
+            values, places = encoded
+            new = [codes.setdefault("" if v is None else v, len(codes)) for v in values]
+            if (places == len(values)).any():
+                new.append(codes.setdefault("", len(codes)))
+            found.append(np.array(new, np.int64)[places])
         names = self.classes.get(name, ())
         made = as_labels(list(codes), np.concatenate(found))
         called = {str(code): text for code, text in enumerate(names)}

@@ -11,6 +11,7 @@ from onnx_affscore.records import Array
 __all__ = [
     "PICTURES",
     "arrow",
+    "encode",
     "holds_bytes",
     "kind_of",
     "list_of",
@@ -66,6 +67,22 @@ def values_of(column: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
     values[good] = inner.reshape(-1, *shape)
     good[good] = fine.reshape(-1, shape[0]).all(1)
     return values, good
+
+
+def encode(column: Any) -> tuple[list[Any], Array] | None:
+    """The values that an Arrow array takes, and the place in them of each of its own.
+
+    The place of what is missing is behind the last; None for lists, structures and their like.
+    """
+    types = arrow().types
+    encoded = types.is_dictionary(column.type)
+    if types.is_nested(column.type.value_type if encoded else column.type):
+        return None
+    column = column if encoded else column.dictionary_encode()
+    values = column.dictionary.to_pylist()
+    # The type of the indices may end at the last of the values.
+    places = column.indices.cast("int64").fill_null(len(values))
+    return values, places.to_numpy(zero_copy_only=False)
 
 
 def whole(column: Any) -> Any:

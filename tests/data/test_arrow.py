@@ -167,6 +167,41 @@ def test_classes_may_be_missing_and_numbers_are_in_their_order(tmp_path: Path) -
     assert [labels.names[c] for c in labels.codes] == ["y", "", "x"]
 
 
+@pytest.mark.parametrize("gap", [None, "in the dictionary", "in the rows"])
+def test_indices_of_a_dictionary_may_be_too_narrow_for_one_more_value(
+    tmp_path: Path, gap: str | None
+) -> None:
+    words: list[str | None] = [f"w{i:03}" for i in range(128)]
+    wanted = [str(w) for w in words] * 2
+    places: list[int | None] = [*range(128)] * 2
+    if gap is not None:
+        wanted[5] = wanted[133] = ""
+    if gap == "in the dictionary":
+        words[5] = None
+    elif gap == "in the rows":
+        places[5] = places[133] = None
+    kind = pa.DictionaryArray.from_arrays(pa.array(places, pa.int8()), pa.array(words))
+    ipc(pa.table({"a": np.arange(256.0), "c": kind}), tmp_path / "t.arrow", stream=False)
+    labels = open_source(tmp_path / "t.arrow", [WIDE], feeding=Feeding(label="c")).labels
+    assert labels is not None
+    assert [labels.names[c] for c in labels.codes] == wanted
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pa.array([[1], [2]]), "list<"),
+        (pa.array([{"p": 1}, {"p": 2}]), "struct<p: int64>"),
+        (pa.DictionaryArray.from_arrays(pa.array([0, 1]), pa.array([[1], [2]])), "dictionary<"),
+    ],
+    ids=["lists", "structures", "encoded lists"],
+)
+def test_a_class_is_one_value(tmp_path: Path, values: Any, kind: str) -> None:
+    ipc(pa.table({"a": [1.0, 2.0], "c": values}), tmp_path / "t.arrow", stream=False)
+    with pytest.raises(DataError, match=rf"t\.arrow: --label names column 'c', which is {kind}"):
+        open_source(tmp_path / "t.arrow", [WIDE], feeding=Feeding(label="c"))
+
+
 @pytest.mark.parametrize(
     ("hints", "said", "message"),
     [
