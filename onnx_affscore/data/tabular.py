@@ -15,7 +15,7 @@ from onnx_affscore.data.fit import required, shown
 from onnx_affscore.data.frames import Field, Frame, Group, listed
 from onnx_affscore.data.items import fit_rows
 from onnx_affscore.data.opening import Request, Table
-from onnx_affscore.errors import DataError
+from onnx_affscore.errors import DataError, OptionError
 from onnx_affscore.records import Array, InputHint
 
 __all__ = ["as_table", "chosen_places", "place_of"]
@@ -33,6 +33,8 @@ def as_table(frame: Frame, request: Request) -> Table:
     ------
     DataError
         Names or numbers of columns do not suit the inputs.
+    OptionError
+        ``--columns`` is no list.
     """
     if frame.count < 1:
         raise DataError(f"{frame.where}: found no row of data; give at least one")
@@ -90,7 +92,13 @@ def chosen_places(frame: Frame, columns: str | None) -> tuple[int, ...] | None:
     """The places that ``--columns`` names: names, numbers from 1 on, ranges of such."""
     if columns is None:
         return None
-    (parts,) = csv.reader([columns], skipinitialspace=True)
+    try:
+        (parts,) = csv.reader([columns], skipinitialspace=True)
+    except csv.Error as exc:
+        raise OptionError(
+            f"--columns: found {columns[:80]!r}, which is no list; give names or numbers of columns"
+            ' separated by commas, and a name with a line break in quotation marks (")'
+        ) from exc
     places: list[int] = []
     for part in (p.strip() for p in parts if p.strip()):
         span = _RANGE.fullmatch(part)

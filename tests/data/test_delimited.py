@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnx_affscore.data import open_source
-from onnx_affscore.errors import DataError, UnreadableRowsError
+from onnx_affscore.errors import DataError, OptionError, UnreadableRowsError
 from onnx_affscore.feeding import Feeding
 from onnx_affscore.protocols import DataSource
 from onnx_affscore.records import Array, InputHint
@@ -125,6 +125,13 @@ def test_columns_are_all_numbers_or_those_that_are_named(
     tmp_path: Path, said: dict[str, str], wanted: list[float]
 ) -> None:
     assert rows(tmp_path, IRIS, **said)[0] == wanted
+
+
+def test_a_name_with_a_line_break_stands_between_quotation_marks(tmp_path: Path) -> None:
+    text = '"a\nb",c\n1,2\n'
+    assert rows(tmp_path, text, columns='"a\nb"') == [[1]]
+    with pytest.raises(OptionError, match=r"--columns: found 'a\\nb' .*in quotation marks"):
+        rows(tmp_path, text, columns="a\nb")
 
 
 def test_what_was_found_out_is_said(tmp_path: Path) -> None:
