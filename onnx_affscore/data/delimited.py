@@ -177,7 +177,7 @@ def _open(path: Path, named: set[str]) -> _Delimited:
     if not len(lines):
         raise DataError(f"{path}: found no row; give at least one")
     texts = lines.texts(np.arange(min(len(lines), _HEAD)))
-    tsv = ".tsv" in path.suffixes[-2:]
+    tsv = path.name.lower().removesuffix(".gz").endswith(".tsv")
     delimiter = "\t" if tsv else max(_DELIMITERS, key=lambda d: _fitness(texts, d))
     head = list(_split(texts, delimiter))
     header = _is_header(head[0], named)

@@ -85,6 +85,9 @@ def test_what_the_csv_module_writes_is_read_bit_by_bit(
         # mtime: the bytes are the test's name, and workers must agree on names.
         ("t.csv.gz", gzip.compress(b"a,b\n1,2\n3,4\n", mtime=0)),
         ("t.tsv.gz", gzip.compress(b"1\t2\n3\t4\n", mtime=0)),
+        ("t.TSV", "a,b,c\td,e,f\n1\t2\n3\t4\n"),
+        ("t.Tsv.GZ", gzip.compress(b"a,b,c\td,e,f\n1\t2\n3\t4\n", mtime=0)),
+        ("t.tsv.CSV", "a\tb,c\td\n1,2\n3,4\n"),
         ("t.csv", "a|b\n1|2\n3|4\n"),
         ("t.csv", ",0,1\n5,1,2\n6,3,4\n"),
         ("t.csv", ",a,b\n0,1,2\n1,3,4\n"),
