@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, final
 
 import click
 
@@ -105,14 +106,14 @@ def _outside(arguments: list[str], *, seconds: float | None, memory: int | None)
     )
     from onnx_affscore.leaving import TemporaryFolder
 
-    with as_usual(), TemporaryFolder() as place:
+    with as_usual(), _passing_on() as ending, TemporaryFolder() as place:
         # What a child that dies leaves lying about goes with its folder.
         own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(place))
-        code = _waited(
-            subprocess.Popen([sys.executable, "-P", "-c", start], env=os.environ | own),
-            arguments,
-            seconds,
-        )
+        child = subprocess.Popen([sys.executable, "-P", "-c", start], env=os.environ | own)
+        ending.started(child)
+        code = _waited(child, arguments, seconds)
+        if ending.signal is not None:
+            code = _BY_SIGNAL + ending.signal
     if code >= 0 and not (sys.platform == "win32" and code > _LARGEST_CODE):
         return code
     raise AffscoreError(_death(code, arguments, memory))
@@ -120,11 +121,8 @@ def _outside(arguments: list[str], *, seconds: float | None, memory: int | None)
 
 def _waited(child: "subprocess.Popen[bytes]", arguments: list[str], seconds: float | None) -> int:
     """Return the exit code of the child, whatever happens to this process meanwhile."""
-    ended: list[int] = []
-    before = _passing_on(child, ended)
     try:
-        code = child.wait(seconds)
-        return _BY_SIGNAL + ended[0] if ended else code
+        return child.wait(seconds)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
@@ -137,9 +135,6 @@ def _waited(child: "subprocess.Popen[bytes]", arguments: list[str], seconds: flo
         if child.returncode != _INTERRUPTED:
             say("interrupted")
         return _INTERRUPTED
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
 
 
 def _death(code: int, arguments: list[str], memory: int | None) -> str:
@@ -172,15 +167,43 @@ def _interrupted(child: "subprocess.Popen[bytes]") -> None:
         child.wait()
 
 
-def _passing_on(child: "subprocess.Popen[bytes]", ended: list[int]) -> Any:
-    """Let whoever ends this process end the child; returns what was done before."""
+@final
+class _Ending:
+    """A handler: who ends this process ends the child, also one that is being started."""
 
-    def end(number: int, _frame: FrameType | None) -> None:
-        ended.append(number)
-        os.kill(child.pid, number)  # not its methods, which the main program is waiting in
+    def __init__(self) -> None:
+        self.child: subprocess.Popen[bytes] | None = None
+        self.signal: int | None = None
 
-    here = threading.current_thread() is threading.main_thread()
-    return signal.signal(signal.SIGTERM, end) if here else None
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        self.signal = number
+        self._pass_on()
+
+    def started(self, child: "subprocess.Popen[bytes]") -> None:
+        """Note whom to end; the signal may have come before there was a number to send it to."""
+        self.child = child
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self.signal is None or self.child is None or self.child.returncode is not None:
+            return
+        with suppress(OSError):  # it ended by itself just now
+            # Not by its methods, which the main program is waiting in.
+            os.kill(self.child.pid, self.signal)
+
+
+@contextmanager
+def _passing_on() -> Iterator[_Ending]:
+    """Keep SIGTERM for a child while the context lasts."""
+    ending = _Ending()
+    if threading.current_thread() is not threading.main_thread():
+        yield ending
+        return
+    before = signal.signal(signal.SIGTERM, ending)
+    try:
+        yield ending
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def inside(memory: int | None, arguments: list[str]) -> None:

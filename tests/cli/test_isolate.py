@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -131,6 +131,44 @@ def test_who_ends_the_parent_ends_the_child(model: Path) -> None:
     assert parent.returncode == 128 + signal.SIGTERM
     assert _gone(child)
     assert [p.name for p in model.parent.iterdir()] == ["model.onnx"]
+
+
+START = """
+import os, signal, subprocess, sys
+from pathlib import Path
+from onnx_affscore.cli import isolate
+from onnx_affscore.cli.main import run
+
+class Popen(subprocess.Popen):
+    def __init__(self, *given, **options):
+        {before}
+        super().__init__(*given, **options)
+        Path(sys.argv[1]).write_text(str(self.pid))
+        {after}
+
+subprocess.Popen = Popen
+run(sys.argv[2:])
+"""
+END = "os.kill(os.getpid(), signal.SIGTERM)"
+
+
+@pytest.mark.parametrize("when", [{"before": END, "after": ""}, {"before": "", "after": END}])
+def test_who_ends_the_parent_while_the_child_starts_ends_both(
+    when: dict[str, str], model: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", START.format(**when), str(tmp_path / "number")]
+    parent = subprocess.Popen(
+        [*command, "score", str(model), "--samples", "5000000", "--isolate"],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        start_new_session=True,
+    )
+    try:
+        assert parent.wait(60) == 128 + signal.SIGTERM
+        assert _gone(int((tmp_path / "number").read_text()))
+    finally:
+        with suppress(ProcessLookupError):  # as it should be
+            os.killpg(parent.pid, signal.SIGKILL)
+    assert {p.name for p in tmp_path.iterdir()} == {"model.onnx", "number"}
 
 
 def test_where_the_system_cannot_limit_memory_the_option_is_refused(
