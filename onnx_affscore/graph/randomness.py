@@ -1,6 +1,7 @@
 """ONE table of operators that draw random numbers, and where a model has them."""
 
-from collections.abc import Iterable, Iterator
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -8,7 +9,7 @@ import onnx
 from onnx import numpy_helper
 
 from onnx_affscore.graph.tensors import external_location
-from onnx_affscore.graph.view import graphs, kind, reads, subgraphs
+from onnx_affscore.graph.view import kind, reads, subgraphs
 
 __all__ = ["RANDOM", "Draw", "behind_draws", "draws"]
 
@@ -49,13 +50,13 @@ def draws(proto: onnx.ModelProto) -> tuple[Draw, ...]:
 
     A dropout does so only in training mode; one whose mode is computed counts.
     """
-    nodes = [n for graph in graphs(proto.graph) for n in graph.node]
-    nodes += [n for function in proto.functions for n in _within(function.node)]
-    fixed = _constants(proto, nodes)
+    held: list[onnx.GraphProto | onnx.FunctionProto] = [proto.graph, *proto.functions]
+    levels = [level for one in held for level in _levels(one)]
     return tuple(
         Draw(node.name or "".join(node.output[:1]), kind(node), _seed(node))
-        for node in nodes
-        if kind(node) in RANDOM and _drawing(node, fixed)
+        for level in levels
+        for node in level.nodes
+        if _drawing(node, level.flags)
     )
 
 
@@ -64,13 +65,14 @@ def behind_draws(proto: onnx.ModelProto) -> frozenset[str]:
 
     A control-flow node that holds a random operator draws with all its outputs.
     """
-    fixed = _constants(proto, [n for graph in graphs(proto.graph) for n in graph.node])
+    main = next(_levels(proto.graph))
     readers: dict[str, list[onnx.NodeProto]] = {}
     pending: list[str] = []
-    for node in proto.graph.node:
+    for node in main.nodes:
         for name in reads(node):
             readers.setdefault(name, []).append(node)
-        if any(kind(n) in RANDOM and _drawing(n, fixed) for n in _within([node])):
+        inner = [(n, level.flags) for level in _inside(node, main.flags) for n in level.nodes]
+        if any(_drawing(n, flags) for n, flags in ((node, main.flags), *inner)):
             pending += node.output
     drawn: set[str] = set()
     while pending:
@@ -81,32 +83,60 @@ def behind_draws(proto: onnx.ModelProto) -> frozenset[str]:
     return frozenset(drawn)
 
 
-def _within(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-    for node in nodes:
-        yield node
-        for _, inner in subgraphs(node):
-            for graph in graphs(inner):
-                yield from graph.node
+@final
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """The nodes of one graph or function, and the flags that its names stand for.
+
+    None where a flag is computed, or no flag: such a name hides one of the graph around.
+    """
+
+    nodes: Sequence[onnx.NodeProto]
+    flags: ChainMap[str, bool | None]
 
 
-def _constants(proto: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> dict[str, bool]:
-    """Truth by name of the constants that hold one."""
-    tensors = {t.name: t for graph in graphs(proto.graph) for t in graph.initializer}
-    for node in nodes:
-        for attribute in node.attribute if node.op_type == "Constant" else ():
-            if attribute.name == "value":
-                tensors |= dict.fromkeys(node.output, attribute.t)
-    held = {n: t for n, t in tensors.items() if external_location(t) is None}
-    flags = {n: t for n, t in held.items() if t.data_type == onnx.TensorProto.BOOL}
-    return {name: bool(numpy_helper.to_array(t).any()) for name, t in flags.items()}
+def _levels(
+    held: onnx.GraphProto | onnx.FunctionProto, around: ChainMap[str, bool | None] | None = None
+) -> Iterator[_Level]:
+    """Yield a function, or a graph, which sees the names of the one around it; then those in it."""
+    flags: dict[str, bool | None] = {}
+    if isinstance(held, onnx.GraphProto):
+        flags |= {i.name: None for i in held.input} | {t.name: _flag(t) for t in held.initializer}
+    else:
+        flags |= dict.fromkeys(held.input)
+    for node in held.node:
+        flags |= dict.fromkeys(node.output, _given(node))
+    level = _Level(held.node, (around or ChainMap()).new_child(flags))
+    yield level
+    for node in held.node:
+        yield from _inside(node, level.flags)
 
 
-def _drawing(node: onnx.NodeProto, fixed: dict[str, bool]) -> bool:
+def _inside(node: onnx.NodeProto, around: ChainMap[str, bool | None]) -> Iterator[_Level]:
+    for _, graph in subgraphs(node):
+        yield from _levels(graph, around)
+
+
+def _given(node: onnx.NodeProto) -> bool | None:
+    if node.op_type != "Constant":
+        return None
+    return next((_flag(a.t) for a in node.attribute if a.name == "value"), None)
+
+
+def _flag(tensor: onnx.TensorProto) -> bool | None:
+    if tensor.data_type != onnx.TensorProto.BOOL or external_location(tensor) is not None:
+        return None
+    return bool(numpy_helper.to_array(tensor).any())
+
+
+def _drawing(node: onnx.NodeProto, flags: Mapping[str, bool | None]) -> bool:
+    if kind(node) not in RANDOM:
+        return False
     place = RANDOM[kind(node)]
     if place is None:
         return True
     mode = node.input[place] if len(node.input) > place else ""
-    return bool(mode) and fixed.get(mode, True)
+    return bool(mode) and flags.get(mode) is not False
 
 
 def _seed(node: onnx.NodeProto) -> float | None:

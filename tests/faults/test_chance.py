@@ -1,12 +1,13 @@
 """Models that draw random numbers are known by their graph, and by running them twice."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from onnx_affscore import signature
 from onnx_affscore.chance import chance
@@ -106,6 +107,64 @@ def test_a_dropout_whose_mode_is_an_input_may_be_training() -> None:
         return g.op("Dropout", y, g.const(np.array(0.5)), g.input([], "mode", "bool"))
 
     assert [d.operator for d in draws(two_sites(between).proto())] == ["Dropout"]
+
+
+def branches(g: Builder, y: str, *, modes: dict[str, bool | None]) -> str:
+    """A dropout in both branches of an If, the mode under one name; None: that of the graph."""
+    arms: dict[str, Any] = {}
+    for arm, mode in modes.items():
+        out = helper.make_tensor_value_info(f"{arm}_out", TensorProto.FLOAT, None)
+        node = helper.make_node("Dropout", [y, "half", "mode"], [out.name], name=f"noise_{arm}")
+        own = [] if mode is None else [numpy_helper.from_array(np.array(mode), "mode")]
+        arms[arm] = helper.make_graph([node], arm, [], [out], own)
+    return g.op("Add", y, g.op("If", g.const(np.array(True)), **arms))
+
+
+def called(g: Builder, y: str, *, mode: bool) -> str:
+    """A function has a dropout, and a constant ``mode`` of its own."""
+    opset = [helper.make_opsetid("", g.opset)]
+    nodes = [
+        helper.make_node("Constant", [], ["mode"], value=numpy_helper.from_array(np.array(mode))),
+        helper.make_node(
+            "Constant", [], ["half"], value=numpy_helper.from_array(np.array(0.5, np.float32))
+        ),
+        helper.make_node("Dropout", ["a", "half", "mode"], ["b"], name="noise_function"),
+    ]
+    g.functions.append(helper.make_function("local", "Noisy", ["a"], ["b"], nodes, opset))
+    return g.op("local::Noisy", y)
+
+
+def names_of_draws(outer: bool, between: Between) -> tuple[set[str], frozenset[str]]:
+    """The nodes that draw, and what lies behind them, where the graph has a dropout as well."""
+
+    def both(g: Builder, y: str) -> str:
+        held = {"mode": np.array(outer), "half": np.array(0.5, np.float32)}
+        g.initializers += [numpy_helper.from_array(value, name) for name, value in held.items()]
+        return between(g, g.op("Dropout", y, "half", "mode", node_name="noise"))
+
+    proto = two_sites(both).proto()
+    return {d.name for d in draws(proto)}, behind_draws(proto)
+
+
+@pytest.mark.parametrize("outer", [True, False])
+@pytest.mark.parametrize("inner", [True, False])
+def test_a_name_in_a_function_says_nothing_of_the_graphs(outer: bool, inner: bool) -> None:
+    found, behind = names_of_draws(outer, partial(called, mode=inner))
+    assert found == {n for n, on in (("noise", outer), ("noise_function", inner)) if on}
+    assert bool(behind) == outer  # of functions the main graph knows nothing: they are inlined
+
+
+@pytest.mark.parametrize("outer", [True, False])
+@pytest.mark.parametrize("one", [True, False, None])
+@pytest.mark.parametrize("other", [True, False, None])
+def test_a_branch_sees_its_own_names_and_then_the_graphs(
+    outer: bool, one: bool | None, other: bool | None
+) -> None:
+    modes = {"then_branch": one, "else_branch": other}
+    found, behind = names_of_draws(outer, partial(branches, modes=modes))
+    drawing = {arm for arm, mode in modes.items() if (outer if mode is None else mode)}
+    assert found == {f"noise_{arm}" for arm in drawing} | ({"noise"} if outer else set())
+    assert bool(behind) == bool(found)
 
 
 def test_what_the_runtime_leaves_out_is_said_to_make_no_difference(tmp_path: Path) -> None:
