@@ -21,9 +21,10 @@ from onnx_affscore.data.companions import lone_ids
 from onnx_affscore.data.file_bytes import FileBytes, FileRows
 from onnx_affscore.data.fit import fit, required
 from onnx_affscore.data.items import fit_rows
+from onnx_affscore.data.labelling import given_labels
 from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.errors import DataError
-from onnx_affscore.records import Array, InputHint, Labels
+from onnx_affscore.records import Array, InputHint
 
 __all__ = ["load_npy", "open_npy", "open_npz", "the_input"]
 
@@ -121,7 +122,7 @@ def open_npz(request: Request) -> Table:
     labels = None
     if labelled and label is not None:
         _refuse_objects(headers[label][1], f"{path}[{label}]")
-        labels = Labels.of(_read_member(path, label))
+        labels = given_labels(_read_member(path, label), where=f"{path}[{label}]")
     return Table(columns, notes, labels)
 
 

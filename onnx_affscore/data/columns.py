@@ -7,6 +7,7 @@ from typing import final
 import numpy as np
 
 from onnx_affscore.data.drawing import Rows
+from onnx_affscore.data.labelling import check_count
 from onnx_affscore.errors import DataError, OptionError, UnreadableRowsError
 from onnx_affscore.records import Array, Batch, InputHint, Labels
 
@@ -94,6 +95,7 @@ class ColumnSource:
         total = counts.pop() if counts else count
         if total < 1:
             raise DataError(f"found no sample in {name}; give at least one row")
+        check_count(labels, total, where=name)
         self.name = name
         self.synthetic = False
         self.notes = (*(n for c in columns.values() for n in c.notes), *notes)

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from onnx_affscore.errors import DataError
+from onnx_affscore.data.labelling import check_count
 from onnx_affscore.feeds import Labels, RowNumbers
 
 __all__ = ["Rows", "kept_rows"]
@@ -25,10 +25,7 @@ def kept_rows(
     DataError
         The labels are not as many as the rows.
     """
-    if strata is not None and len(strata.codes) != count:
-        raise DataError(
-            f"found {len(strata.codes)} labels for {count} rows; give one label for each row"
-        )
+    check_count(strata, count, where="--stratify")
     if samples is None or samples >= count:
         return None
     rng = np.random.default_rng([abs(seed), seed < 0])

@@ -14,7 +14,9 @@ from typing import Any, final
 import numpy as np
 
 from onnx_affscore.data.arrays import the_input
+from onnx_affscore.data.labelling import check_count, given_labels
 from onnx_affscore.data.opening import Feeds, Request
+from onnx_affscore.data.stream import one_feed
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import Array, InputHint, Labels
 
@@ -64,7 +66,7 @@ class _Calls:
 
     def __iter__(self) -> Iterator[Mapping[str, Array]]:
         for item in self._items():
-            yield {name: array for name, array in item.items() if name != self.label}
+            yield self._fed(item)
 
     def labels(self) -> Labels:
         """The classes of all rows, for which the function is called once more."""
@@ -75,8 +77,15 @@ class _Calls:
                     f"{self.request.text}, feed {number}: found {', '.join(map(repr, item))}, and"
                     f" no '{self.label}' as --label says; yield it beside the inputs"
                 )
+            where = f"{self.request.text}, feed {number}"
+            rows = one_feed(self._fed(item), self.request.model, where=where).count
+            where += f", '{self.label}'"
+            check_count(given_labels(item[self.label], where=where), rows, where=where)
             parts.append(np.asarray(item[self.label]).reshape(-1))
         return Labels.of(np.concatenate(parts) if parts else [])
+
+    def _fed(self, item: Mapping[str, Array]) -> Mapping[str, Array]:
+        return {name: array for name, array in item.items() if name != self.label}
 
     def _items(self) -> Iterator[Mapping[str, Any]]:
         hints = self.request.model

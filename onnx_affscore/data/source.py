@@ -13,6 +13,7 @@ from onnx_affscore.data.columns import Column, ColumnSource, fixed_batch, whole_
 from onnx_affscore.data.companions import companions
 from onnx_affscore.data.drawing import Rows, kept_rows
 from onnx_affscore.data.fit import check_complete, find_input, fit_array
+from onnx_affscore.data.labelling import given_labels
 from onnx_affscore.data.opening import Feeds, Made, Request, Table, Tokens
 from onnx_affscore.data.sharing import SharedData
 from onnx_affscore.data.spec import open_spec, split_name
@@ -274,7 +275,7 @@ def _from_arrays(data: Mapping[str, object], parts: _Parts) -> DataSource:
     names = {h.spec.name for h in parts.hints}
     for name, value in data.items():
         if name == parts.feeding.label and name not in names:
-            parts.labels = Labels.of(value)
+            parts.labels = given_labels(value, where=f"array '{name}'")
             continue
         hint = find_input(name, parts.hints, where=_IN_MEMORY)
         parts.columns[name] = fit_array(value, hint, where=f"array '{name}'")

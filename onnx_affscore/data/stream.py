@@ -9,10 +9,11 @@ import numpy as np
 
 from onnx_affscore.data.columns import Column, ColumnSource
 from onnx_affscore.data.fit import check_complete, find_input, fit_array
+from onnx_affscore.data.labelling import check_count
 from onnx_affscore.errors import DataError, OptionError
 from onnx_affscore.records import Array, Batch, InputHint, Labels
 
-__all__ = ["FeedSource", "Replayed"]
+__all__ = ["FeedSource", "Replayed", "one_feed"]
 
 # Enough to look at the first feeds before the run proper, little beside a model's own memory.
 REPLAY_BYTES = 64 * 2**20
@@ -49,6 +50,21 @@ class Replayed:
             yield feed
 
 
+def one_feed(feed: Mapping[str, object], hints: Sequence[InputHint], *, where: str) -> ColumnSource:
+    """A feed as a small source; raises :class:`DataError` where it does not suit the model."""
+    check_complete(feed, hints, where=where)
+    columns: dict[str, Column] = {}
+    for name, value in feed.items():
+        hint = find_input(name, hints, where=where)
+        columns[name] = fit_array(value, hint, where=f"{where}, '{name}'")
+    return ColumnSource(columns, name=where, batched=_batched(hints))
+
+
+def _batched(hints: Sequence[InputHint]) -> bool:
+    """Whether the model counts samples; where it does not a feed is one."""
+    return any(h.sample_axis is not None for h in hints if not h.optional)
+
+
 @final
 class FeedSource:
     """A data source of feeds of any size.
@@ -75,7 +91,7 @@ class FeedSource:
         self._feeds = Replayed(feeds) if isinstance(feeds, Iterator) else feeds
         self._hints = tuple(hints)
         self._axes = {h.spec.name: h.sample_axis for h in hints}
-        self._batched = any(h.sample_axis is not None for h in hints if not h.optional)
+        self._batched = _batched(hints)
         self._samples = samples
         self._notes: dict[str, None] = {}
         if next(self._sources(), None) is None:
@@ -103,10 +119,13 @@ class FeedSource:
             raise OptionError(f"found a batch size of {size}; give 1 or more")
         seen = 0
         for number, batch in enumerate(self._of_size(size)):
-            if number >= start:
-                rows = np.arange(seen, seen + batch.size)
-                yield replace(batch, rows=rows, stop=number + 1)
+            rows = np.arange(seen, seen + batch.size)
             seen += batch.size
+            check_count(self.labels, seen, where=self.name, least=True)
+            if number >= start:
+                yield replace(batch, rows=rows, stop=number + 1)
+        if self._samples is None or seen < self._samples:
+            check_count(self.labels, seen, where=self.name)
 
     def _of_size(self, size: int) -> Iterator[Batch]:
         step = size if self._batched else 1
@@ -142,15 +161,9 @@ class FeedSource:
                     f"{where}: found {type(feed).__name__}, but a feed is a mapping of input "
                     f"names to arrays; yield {{'name': array}}"
                 )
-            check_complete(feed, self._hints, where=where)
-            columns: dict[str, Column] = {}
-            for name, value in feed.items():
-                hint = find_input(name, self._hints, where=where)
-                here = f"{where}, '{name}'"
-                columns[name] = fit_array(value, hint, where=here)
-            notes = (n for c in columns.values() for n in c.notes)
-            self._notes |= dict.fromkeys(n.replace(where, self.name) for n in notes)
-            yield ColumnSource(columns, name=where, batched=self._batched)
+            source = one_feed(feed, self._hints, where=where)
+            self._notes |= dict.fromkeys(n.replace(where, self.name) for n in source.notes)
+            yield source
 
     def _joins(self, first: Batch, second: Batch) -> bool:
         return (

@@ -40,7 +40,9 @@ def test_all_rows_are_kept_where_no_more_were_asked_for() -> None:
 
 
 def test_labels_of_another_number_than_the_rows_are_refused() -> None:
-    with pytest.raises(DataError, match="found 2 labels for 3 rows"):
+    with pytest.raises(
+        DataError, match=r"--stratify: found 2 label\(s\), wanted one for each of 3"
+    ):
         kept_rows(3, samples=1, seed=0, strata=Labels.of([0, 1]))
 
 

@@ -71,6 +71,39 @@ def test_labels_lie_beside_the_inputs(tmp_path: Path) -> None:
         opened(tmp_path, code, label="y", stratify=True)
 
 
+def test_every_feed_has_as_many_labels_as_rows(tmp_path: Path) -> None:
+    code = """
+    def feeds():
+        yield {{"x": np.zeros((2, 2)), "y": [0, 1]}}
+        yield {{"x": np.zeros((3, 2)), "y": {labels}}}
+    """
+    where = r"feed 1, 'y': "
+    for labels, message in (
+        ("1", r"found 1 label\(s\), wanted one for each of 3 row"),
+        ("[0, 1, 0, 1]", r"found 4 label\(s\), wanted one for each of 3 row"),
+        ("np.eye(3)", r"found labels of shape \(3, 3\), wanted one label a row"),
+    ):
+        with pytest.raises(DataError, match=where + message):
+            opened(tmp_path, code.format(labels=labels), label="y")
+
+
+def test_labels_are_those_of_the_rows_that_the_next_call_yields(tmp_path: Path) -> None:
+    code = """
+    calls = 0
+    def feeds():
+        global calls
+        calls += 1
+        for _ in range({change} if calls > 1 else 4):
+            yield {{"x": np.zeros((2, 2)), "y": [0, 1]}}
+    """
+    for change, wanted in ((3, "6 row"), (5, r"9 row\(s\) or more")):
+        source = opened(tmp_path, code.format(change=change), label="y")
+        with pytest.raises(
+            DataError, match=rf"found 8 label\(s\), wanted one for each of {wanted}"
+        ):
+            read(source)
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [

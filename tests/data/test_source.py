@@ -1,6 +1,7 @@
 """What the user gives becomes a source; every kind of the table keeps the same promises."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -225,6 +226,45 @@ def test_labels_are_one_of_the_arrays(images: Array) -> None:
     assert batch.rows is not None
     assert np.bincount(source.labels.codes[batch.rows]).tolist() == [2, 2]
     assert source.notes == ("arrays: 4 of 10 samples, drawn with seed 0 by class, in their order",)
+
+
+@pytest.mark.parametrize("given", [9, 11])
+@pytest.mark.parametrize("samples", [None, 4])
+def test_as_many_labels_as_rows_are_wanted(
+    given: int, samples: int | None, tmp_path: Path, images: Array
+) -> None:
+    wanted = rf"found {given} label\(s\), wanted one for each of 10 row"
+    data = {"image": images, "digit": np.arange(given)}
+    feeding = Feeding(label="digit")
+    with pytest.raises(DataError, match=f"arrays: {wanted}"):
+        open_source(data, [IMAGE], samples=samples, feeding=feeding)
+    np.savez(tmp_path / "x.npz", image=images, digit=data["digit"])
+    with pytest.raises(DataError, match=f"x.npz: {wanted}"):
+        open_source(str(tmp_path / "x.npz"), [IMAGE], samples=samples, feeding=feeding)
+    beside = {"sr": np.array(8000), "digit": np.arange(given)}
+    with pytest.raises(DataError, match=rf"found {given} label\(s\), wanted one for each of 1 row"):
+        open_source(beside, [RATE], feeding=feeding)
+
+
+def test_codes_with_a_place_for_each_class_are_no_labels(tmp_path: Path, images: Array) -> None:
+    codes = np.eye(10)[:, :3]
+    np.savez(tmp_path / "x.npz", image=images, digit=codes)
+    feeding = Feeding(label="digit")
+    wanted = r"found labels of shape \(10, 3\), wanted one label a row; of one-hot codes.*argmax"
+    with pytest.raises(DataError, match=rf"array 'digit': {wanted}"):
+        open_source({"image": images, "digit": codes}, [IMAGE], feeding=feeding)
+    with pytest.raises(DataError, match=rf"x\.npz\[digit\]: {wanted}"):
+        open_source(str(tmp_path / "x.npz"), [IMAGE], feeding=feeding)
+    column = {"image": images, "digit": np.arange(10)[:, None]}
+    labels = open_source(column, [IMAGE], feeding=feeding).labels
+    assert labels is not None
+    assert labels.codes.tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("values", [[None, "a"] * 5, [[1], [1, 2]] * 5], ids=str)
+def test_labels_that_cannot_be_told_apart_are_refused(values: Any, images: Array) -> None:
+    with pytest.raises(DataError, match=r"array 'digit': found list of which no classes can be"):
+        open_source({"image": images, "digit": values}, [IMAGE], feeding=Feeding(label="digit"))
 
 
 @pytest.mark.parametrize("feeding", [Feeding(label="kind"), Feeding(stratify=True)], ids=str)

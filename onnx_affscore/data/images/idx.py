@@ -15,6 +15,7 @@ from onnx_affscore.data.file_bytes import FileBytes
 from onnx_affscore.data.fit import fit_array
 from onnx_affscore.data.images.choosing import choose
 from onnx_affscore.data.images.decoding import as_picture, needs_pillow
+from onnx_affscore.data.labelling import check_count
 from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import Array, Labels
@@ -35,7 +36,7 @@ def open_idx(request: Request) -> Table:
     """Bytes of rank 3 are grey pictures; anything else is an array for one input."""
     path = Path(request.text)
     array = read_idx(path)
-    labels = _labels(path, request.feeding.label)
+    labels = _labels(path, request.feeding.label, rows=len(array))
     if array.ndim != 3 or array.dtype != np.uint8:
         hint = the_input(request.hints, where=request.text)
         native = array.astype(array.dtype.newbyteorder("="))
@@ -86,7 +87,7 @@ def read_idx(path: Path) -> Array:
     return np.frombuffer(data, dtype, offset=start).reshape(shape)
 
 
-def _labels(path: Path, told: str | None) -> Labels | None:
+def _labels(path: Path, told: str | None, *, rows: int) -> Labels | None:
     """The labels of the file that the user named, else of the one beside; None without."""
     if told is not None:
         file: Path | None = Path(told) if is_idx(told) else None
@@ -97,7 +98,9 @@ def _labels(path: Path, told: str | None) -> Labels | None:
     found = read_idx(file)
     if found.ndim != 1:
         raise DataError(f"{file}: found an array of rank {found.ndim}, wanted one label a row")
-    return Labels.of(found)
+    labels = Labels.of(found)
+    check_count(labels, rows, where=f"{file}, the labels of {path}")
+    return labels
 
 
 def _beside(path: Path) -> Path | None:

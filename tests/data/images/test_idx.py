@@ -72,6 +72,10 @@ def test_labels_lie_beside_or_are_named(suffix: str, dot: str, tmp_path: Path) -
         assert labels is not None
         assert labels.names == ("0", "1", "3")
         assert [int(labels.names[c]) for c in labels.codes] == codes.tolist()
+    idx(tmp_path / f"t10k-labels{dot}idx1-ubyte{suffix}", LABELS[:4])
+    with pytest.raises(DataError, match=r"labels of .* 4 label\(s\), wanted one for each of 5 row"):
+        open_source(file, [x])
+    idx(beside, LABELS)
     with pytest.raises(DataError, match="wanted one label a row"):
         open_source(file, [x], feeding=Feeding(label=str(file)))
     assert open_source(beside, [hint("y", ("n",), "uint8")]).count == 5
