@@ -1,6 +1,7 @@
 """What a process takes with it however it ends: temporary files, and word of what is kept."""
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -11,9 +12,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, final
 
-__all__ = ["TemporaryFolder", "in_place", "keeping", "kept", "leave", "litter", "put_in_place"]
+__all__ = [
+    "PART",
+    "TemporaryFolder",
+    "in_place",
+    "keeping",
+    "kept",
+    "leave",
+    "litter",
+    "put_in_place",
+]
 
 _PREFIX: Final = "onnx-affscore-"
+PART: Final = re.compile(rf"\.{_PREFIX}[0-9a-f]+\.part")
+"""The names of files that are not in place yet: short, as those of their places may be long."""
 _LOCK: Final = "in-use"
 _YOUNG: Final = 60.0
 """Seconds in which a folder may not have been locked yet by the process that has made it."""
@@ -62,7 +74,7 @@ def in_place(path: Path) -> Iterator[Path]:
 
     A reader sees the old file or the new one, never half: an ``OSError`` leaves the old one.
     """
-    with litter(path.with_name(f".{path.name[:100]}.{os.urandom(4).hex()}.part")) as part:
+    with litter(path.with_name(f".{_PREFIX}{os.urandom(4).hex()}.part")) as part:
         yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())  # else a power cut may leave the new name and no content

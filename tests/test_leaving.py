@@ -82,6 +82,13 @@ def test_leaving_removes_folders_and_half_written_files(temporary: Path) -> None
         assert not folder.path.exists()
 
 
+@posix
+@pytest.mark.parametrize("name", ["x" * 255, "\u7dcf" * 85], ids=["a byte each", "three each"])
+def test_a_name_may_be_as_long_as_the_file_system_bears(name: str, tmp_path: Path) -> None:
+    put_in_place(tmp_path / name, b"new")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 @pytest.mark.parametrize("fault", ["os.fsync", "pathlib.Path.replace"])
 def test_a_file_that_cannot_be_written_leaves_the_old_one(
     fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

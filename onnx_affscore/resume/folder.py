@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from onnx_affscore.errors import OptionError, StorageError
-from onnx_affscore.leaving import keeping, put_in_place
+from onnx_affscore.leaving import PART, keeping, put_in_place
 from onnx_affscore.records import InputHint
 from onnx_affscore.resume.journal import Journal
 from onnx_affscore.resume.pass_log import PassLog
@@ -20,7 +20,7 @@ __all__ = ["Kept", "open_kept"]
 
 _RUN: Final = "run.json"
 _LOCK: Final = "lock"
-_OURS: Final = re.compile(rf"{_LOCK}|\.{re.escape(_RUN)}\..*\.part")
+_OURS: Final = re.compile(rf"{_LOCK}|{PART.pattern}")
 _BESIDES: Final = ("census", "second")  # passes that are no measure of the work
 _GROUP: Final = re.compile(r"group-(\d+)-")
 _GOES_ON: Final = "the same command goes on"

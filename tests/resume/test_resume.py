@@ -19,6 +19,7 @@ from onnx_affscore.errors import (
     StorageError,
     UnreadableRowsError,
 )
+from onnx_affscore.leaving import in_place
 from onnx_affscore.records import Array, Batch
 from onnx_affscore.resume.folder import open_kept
 from onnx_affscore.resume.pass_log import Ran
@@ -291,6 +292,14 @@ def test_a_folder_with_other_things_is_refused_and_stays(model: Path, folder: Pa
     with pytest.raises(OptionError, match=r"holds other things \(thesis.tex\)"):
         signature(model, X, resume=folder)
     assert (folder / "thesis.tex").exists()
+
+
+def test_what_a_start_left_half_written_is_no_other_thing(model: Path, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    with in_place(folder / "run.json") as part:
+        part.write_text("{")
+    (folder / "run.json").rename(part)
+    signature(model, X, resume=folder)
 
 
 def test_a_file_in_place_of_the_folder_is_refused(model: Path, folder: Path) -> None:
