@@ -108,9 +108,9 @@ class Passes:
             log.check_device(halving.session.device)
         m.kept.told(name, log.samples, source.count)
         # The first batch comes first and alone: the witness compares it with the model as it is.
-        rest = m.engine.each_batch(lambda b: (b.stop, list(halving.run(b, attempt))), left)
-        alone = [] if first is None else [(first.stop, halving.run(first, attempt))]
-        for stop, ran in itertools.chain(alone, rest):
+        rest = m.engine.each_batch(lambda b: (b, list(halving.run(b, attempt))), left)
+        alone = [] if first is None else [(first, halving.run(first, attempt))]
+        for given, ran in itertools.chain(alone, rest):
             done = []
             for batch, (feed, fetched) in ran:
                 if witness is not None:
@@ -125,7 +125,8 @@ class Passes:
             }
             log.append(
                 done,
-                stop=stop,
+                size=given.size,
+                stop=given.stop,
                 ran=_ran(halving),
                 grown=grown,
                 noted={} if witness is None else witness.noted,

@@ -25,7 +25,7 @@ _BESIDES: Final = ("census", "second")  # passes that are no measure of the work
 _GROUP: Final = re.compile(r"group-(\d+)-")
 _GOES_ON: Final = "the same command goes on"
 _SUFFIX: Final = ".journal"
-_FORMAT: Final = {"journal": 1}
+_FORMAT: Final = {"journal": 2}
 _MACHINE: Final = "machine"
 
 

@@ -16,7 +16,7 @@ from onnx_affscore.taps import TapKey
 __all__ = ["Batches", "Finished", "PassLog", "Ran"]
 
 Batches: TypeAlias = Callable[[int, int], Iterator[Batch]]
-"""Gives the batches of a pass from a ``start`` on, before which so many samples lie."""
+"""Gives the batches of a pass from a ``start`` on, before which it gave so many samples."""
 
 _FIRST: Final = "taps"
 _LAST: Final = "end"
@@ -52,9 +52,13 @@ class Finished:
 @final
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What tells a finished batch when it is read again."""
+    """What tells a finished batch when it is read again.
+
+    ``size`` counts its samples as they were given, ``samples`` those of them that ran.
+    """
 
     samples: int
+    size: int
     stop: int
     digest: str
 
@@ -135,7 +139,7 @@ class PassLog:
             self._check(first, next(batches(first.stop - 1, 0), None), without)
         if self.ended and stream and last is not first:
             return
-        rest = batches(last.stop - 1, self.samples - last.samples)
+        rest = batches(last.stop - 1, sum(known.size for known in self._found[:-1]))
         self._check(last, next(rest, None), without)
         if not self.ended:
             yield from rest
@@ -162,6 +166,7 @@ class PassLog:
         self,
         done: Sequence[tuple[Batch, Part]],
         *,
+        size: int,
         stop: int,
         ran: Ran,
         grown: Mapping[str, Collection[Any]],
@@ -169,7 +174,8 @@ class PassLog:
     ) -> None:
         """Keep what one batch gave, by the parts that it was run in.
 
-        ``stop`` is where the next one begins, ``grown`` holds the whole lists.
+        ``size`` are its samples before any was lost, ``stop`` is where the next one begins;
+        ``grown`` holds the whole lists.
         """
         self.ran = ran
         if self._journal is None:
@@ -179,7 +185,7 @@ class PassLog:
         digest = _hash([batch for batch, _ in done], self._hints)
         head = {
             "parts": [[p.samples, [place[k] for k in p.rows], p.refused] for _, p in done],
-            "batch": asdict(_Known(samples, stop, digest)),
+            "batch": asdict(_Known(samples, size, stop, digest)),
             "ran": asdict(ran),
             "grown": {n: list(islice(all_, self._grown[n], None)) for n, all_ in grown.items()},
             "noted": noted,

@@ -10,14 +10,11 @@ import pytest
 
 from onnx_affscore import Signature, signature
 from onnx_affscore.collect import Part
-from onnx_affscore.data.columns import Column, ColumnSource
 from onnx_affscore.errors import (
     AllocationError,
     DataError,
     OptionError,
-    RunError,
     StorageError,
-    UnreadableRowsError,
 )
 from onnx_affscore.leaving import in_place
 from onnx_affscore.records import Array, Batch
@@ -154,54 +151,6 @@ def test_the_size_that_memory_bears_is_remembered(
     same(found, plain)
 
 
-def test_rows_that_were_left_out_stay_out(
-    model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bad, met = {3, *range(70, 80), 85}, list[int]()
-
-    def read(rows: Array) -> Array:
-        found = bad & set(rows.tolist())
-        met.extend(found)
-        if found:
-            raise UnreadableRowsError({row: f"row {row} is torn" for row in found})
-        return np.asarray(X[rows])
-
-    def opened(*_: object, **__: object) -> ColumnSource:
-        return ColumnSource({"x": Column((1, WIDTH), 100, read)}, name="x", skip=True)
-
-    monkeypatch.setattr("onnx_affscore.measurement.open_source", opened)
-    plain = signature(model, X, batch_size=SIZE)
-    assert plain.data["skipped"]["count"] == len(bad)
-    broken_off(model, X, monkeypatch, runs=16, resume=folder)
-    met.clear()
-    same(signature(model, X, batch_size=SIZE, resume=folder), plain)
-    assert met
-    met.clear()
-    same(signature(model, X, batch_size=SIZE, resume=folder), plain)
-    assert set(met) <= {3}  # by the probe, which knows of no earlier start
-
-
-def test_samples_on_which_the_model_failed_stay_out(
-    model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bad = {float(X[row, 0]) for row in (5, *range(70, 80), 85, 99)}
-    run = Session.run
-
-    def choosy(self: Session, names: Any, feeds: Any) -> Any:
-        if bad & set(next(iter(feeds.values()))[:, 0].tolist()):
-            raise RunError("index out of range")
-        return run(self, names, feeds)
-
-    monkeypatch.setattr(Session, "run", choosy)
-    options: dict[str, Any] = {"batch_size": SIZE, "on_error": "skip"}
-    plain = signature(model, X, **options)
-    assert plain.data["skipped"]["count"] == len(bad)
-    for runs in (20, 30, 21):
-        broken_off(model, X, monkeypatch, runs=runs, resume=folder, **options)
-    for _ in range(2):
-        same(signature(model, X, resume=folder, **options), plain)
-
-
 def test_classes_know_their_rows(
     model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,7 +220,7 @@ def test_another_device_is_refused(folder: Path) -> None:
         log = kept.begin("a", [], [])
         assert list(log.finished()) == []
         done = [(Batch({}, 1), Part({}, 1))]
-        log.append(done, stop=1, ran=Ran("cuda", (), (), 1), grown={}, noted={})
+        log.append(done, size=1, stop=1, ran=Ran("cuda", (), (), 1), grown={}, noted={})
         log.check_device("cuda")
         with pytest.raises(OptionError, match="ran on cuda, this start runs on cpu"):
             log.check_device("cpu")
