@@ -1,11 +1,16 @@
-"""What tests of whole measurements share."""
+"""What all tests share: how laws are tried, and what reaches the scorer."""
 
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from onnx_affscore import local, site_scores
 from onnx_affscore.records import PairedSample, SiteScore
+
+# A machine that is busy with other tests is no failure; the rest is as hypothesis has it.
+settings.register_profile("affscore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("affscore")
 
 
 @pytest.fixture

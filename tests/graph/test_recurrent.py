@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnx_affscore.graph.recurrent import recurrent
@@ -155,7 +155,7 @@ def test_affine_functions_are_no_activations() -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_any_small_operator_is_recomputed(data: st.DataObject) -> None:
     op = data.draw(st.sampled_from(sorted(BLOCKS)))
     small = st.integers(1, 5)

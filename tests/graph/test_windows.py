@@ -47,7 +47,7 @@ def patch_means(plane: FloatArray, patch: Patch) -> FloatArray:
     return np.array(means).reshape([len(s) for s in starts])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(axes=st.lists(windows, min_size=1, max_size=2), seed=st.integers(0, 99))
 def test_patches_add_up_to_what_each_element_of_the_kernel_sees(
     axes: list[Window], seed: int
@@ -69,7 +69,7 @@ def test_a_kernel_as_large_as_the_plane_is_no_window_of_borders() -> None:
     assert Window(size=7, kernel=7, before=3, after=3).covered
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(axes=st.lists(strided, min_size=1, max_size=2), seed=st.integers(0, 99))
 def test_a_kernel_as_large_as_the_plane_gives_the_mean_of_a_convolution(
     axes: list[Window], seed: int

@@ -138,7 +138,7 @@ def test_many_signatures_are_told_by_their_nearest_and_by_groups() -> None:
     assert sorted(map(sorted, members)) == [list("abcghimno"), list("defjklpqr")]
 
 
-@settings(deadline=None, max_examples=30)  # a loaded machine is no failure
+@settings(max_examples=30)
 @given(st.lists(st.text(max_size=50), min_size=2, max_size=14, unique=True), st.text(max_size=40))
 def test_no_name_breaks_the_table_or_the_terminal(labels: list[str], name: str) -> None:
     sites = [{"name": name, "activation": name}, {"name": f"{name}2"}]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -204,7 +204,6 @@ def test_the_schema_rejects_a_mutant(
     assert list(violations(document))
 
 
-@settings(deadline=None)  # the time is that of the full validator
 @given(data=st.data())
 def test_the_reader_agrees_with_a_full_validator(signature: Signature, data: st.DataObject) -> None:
     document = copy.deepcopy(to_dict(replace(signature, sites=signature.sites[3:6])))

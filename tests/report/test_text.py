@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onnx_affscore.records import ActivationSite, Signature, Skipped
@@ -44,7 +44,6 @@ def test_the_listing_is_as_it_was(signature: Signature, listed: list[ActivationS
     assert_golden("sites.txt", sites_text(listed, signature.skipped))
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(NAMES, NAMES, NAMES, COUNTS, COUNTS)
 def test_no_line_is_wider_than_the_terminal(
     signature: Signature, name: str, activation: str, reason: str, n: int, d: int
@@ -62,7 +61,6 @@ def test_no_line_is_wider_than_the_terminal(
     assert_tidy(to_text(replace(signature, model=model, sites=tuple(sites), warnings=(name,))))
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(NAMES, NAMES, NAMES)
 def test_no_line_of_the_listing_is_wider_than_the_terminal(
     listed: Sequence[ActivationSite], name: str, operator: str, reason: str

@@ -108,7 +108,7 @@ def test_r2_of_a_constant_output_is_degenerate_and_on_a_constant_input_0() -> No
     assert measure("r2", constant, x).value == pytest.approx(0.0, abs=1e-14)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     d=st.integers(1, 60),

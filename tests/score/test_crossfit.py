@@ -101,7 +101,7 @@ def test_of_many_samples_it_is_the_empirical_score() -> None:
     assert abs(value(x[:40], y[:40]) - few) > 1e-3  # the tooth: of few it is not
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 1000), shape=st.sampled_from([(10, 30), (25, 5), (15, 1)]))
 def test_it_lies_between_0_and_1(seed: int, shape: tuple[int, int]) -> None:
     x, y = np.random.default_rng(seed).standard_normal((2, *shape)) ** 3
@@ -116,7 +116,7 @@ def test_scaling_and_shifting_scores_1(n: int, d: int) -> None:
     assert value(x, np.tanh(x)) < 1.0 - 1e-7
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 1000),
     scale=st.floats(1e-6, 1e6),

@@ -43,7 +43,7 @@ def violation(costs: Costs, found: Exchanged) -> float:
     return float((own - priced.min(axis=1)).max())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     seed=st.integers(0, 2**32 - 1), n=st.integers(1, 40), k=st.integers(1, 4), ties=st.booleans()
 )
@@ -57,7 +57,7 @@ def test_an_optimal_pairing_is_proved_and_stays(seed: int, n: int, k: int, ties:
     assert violation(costs, found) <= 4.0 * costs.tolerance
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     seed=st.integers(0, 2**32 - 1), n=st.integers(2, 40), k=st.integers(1, 4), ties=st.booleans()
 )
@@ -70,7 +70,7 @@ def test_any_pairing_is_improved_to_the_optimum(seed: int, n: int, k: int, ties:
     assert costs.mean(found.columns) == pytest.approx(costs.mean(optimum(costs)), rel=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), size=st.floats(0.0, 1e3))
 def test_any_prices_are_right_to_start_from(seed: int, size: float) -> None:
     costs = problem(seed, 30, 3)
@@ -97,7 +97,7 @@ def test_perturbed_potentials_prove_less() -> None:
     assert lower_bound(costs, perturbed) < cost * (1 - 1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), size=st.floats(0.0, 10.0))
 def test_the_bound_of_any_prices_is_one(seed: int, size: float) -> None:
     costs = problem(seed, 25, 2)

@@ -119,7 +119,7 @@ def test_influences_of_a_moved_plan_are_those_of_the_jackknife(rank: int, n: int
 @given(
     seed=st.integers(0, 2**16), scale=st.floats(1e-3, 1e3), d=st.integers(1, 5), moved=st.booleans()
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_influences_do_not_see_scale_shift_and_turn(
     seed: int, scale: float, d: int, moved: bool
 ) -> None:

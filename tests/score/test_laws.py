@@ -16,7 +16,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 SCALES = st.floats(-4.5, 4.5).map(lambda exponent: float(10.0**exponent))  # nine decades
 SHAPES = st.sampled_from([(9, 1), (40, 3), (60, 12), (7, 10), (5, 20)])
 COVARIANCES = st.sampled_from(["empirical", "ledoit-wolf"])
-LAWS = settings(max_examples=30, deadline=None)
+LAWS = settings(max_examples=30)
 
 
 def sample(seed: int, shape: tuple[int, int]) -> tuple[FloatArray, FloatArray]:

@@ -16,7 +16,7 @@ from onnx_affscore.score import METRICS, Prepared
 
 from .oracles import EPS32, feature_sample, paired
 
-LAWS = settings(max_examples=30, deadline=None)
+LAWS = settings(max_examples=30)
 SEEDS = st.integers(0, 2**32 - 1)
 
 

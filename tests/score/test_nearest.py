@@ -13,7 +13,7 @@ def distances(source: FloatArray, target: FloatArray) -> FloatArray:
     return np.asarray(((source[:, None] - target) ** 2).sum(axis=2))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(1, 30),

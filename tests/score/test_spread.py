@@ -10,7 +10,7 @@ from onnx_affscore.score import METRICS, Prepared
 
 from .oracles import EPS32, paired
 
-LAWS = settings(max_examples=30, deadline=None)
+LAWS = settings(max_examples=30)
 SEEDS = st.integers(0, 2**32 - 1)
 SCALES = st.floats(-4.5, 4.5).map(lambda exponent: float(10.0**exponent))
 

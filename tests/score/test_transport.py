@@ -71,7 +71,7 @@ def test_every_solver_proves_the_cost_that_pot_finds(
     assert (found.solver, found.certificate) == (solver, "dual potentials")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(1, 6),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -18,7 +18,6 @@ SCIPY: dict[str, Any] = {"pearson": stats.pearsonr, "spearman": stats.spearmanr}
 
 
 @pytest.mark.parametrize("name", COEFFICIENTS)
-@settings(deadline=None)  # a loaded machine is no failure
 @given(points=POINTS)
 def test_coefficients_are_those_of_scipy(name: str, points: list[tuple[int, int]]) -> None:
     x, y = np.array(points, dtype=float).T
@@ -33,7 +32,6 @@ def test_coefficients_are_those_of_scipy(name: str, points: list[tuple[int, int]
 
 
 @pytest.mark.parametrize("name", COEFFICIENTS)
-@settings(deadline=None)  # a loaded machine is no failure
 @given(points=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=3, max_size=5))
 def test_p_counts_every_order_of_few_points(name: str, points: list[tuple[int, int]]) -> None:
     x, y = np.array(points, dtype=float).T

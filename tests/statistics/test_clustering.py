@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
@@ -86,7 +86,6 @@ def test_an_unknown_linkage_is_refused() -> None:
         cluster(distance_matrix(waves()), linkage="chain")
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(GROUPINGS)
 def test_the_rand_index_is_that_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     a, b = zip(*pairs, strict=True)
@@ -99,7 +98,6 @@ def test_the_rand_index_is_that_of_scikit_learn(pairs: list[tuple[int, int]]) ->
         assert found.value == pytest.approx(adjusted_rand_score(a, b), abs=1e-12)
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3)), min_size=3, max_size=12),
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
@@ -21,7 +21,6 @@ def holm_by_stepping_down(p: list[float]) -> list[float]:
     return result
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(P)
 def test_benjamini_hochberg_is_that_of_scipy(p: list[float]) -> None:
     np.testing.assert_allclose(
@@ -29,7 +28,6 @@ def test_benjamini_hochberg_is_that_of_scipy(p: list[float]) -> None:
     )
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(P)
 def test_holm_steps_down(p: list[float]) -> None:
     assert corrected(p) == holm_by_stepping_down(p)
@@ -40,7 +38,6 @@ def test_holm_by_hand() -> None:
 
 
 @pytest.mark.parametrize("method", CORRECTIONS)
-@settings(deadline=None)  # a loaded machine is no failure
 @given(p=P)
 def test_a_correction_never_lowers_p_and_keeps_the_order(method: str, p: list[float]) -> None:
     found = np.array(corrected(p, method=method), dtype=float)
@@ -49,7 +46,6 @@ def test_a_correction_never_lowers_p_and_keeps_the_order(method: str, p: list[fl
     assert np.all(np.diff(found[np.argsort(p)]) >= 0)
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(P, P)
 def test_benjamini_hochberg_is_no_stricter_than_holm(p: list[float], q: list[float]) -> None:
     both = [*p, *q]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -21,7 +21,6 @@ def only(pair: PairComparison) -> Difference:
     return difference
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(SCORES, SCORES, ERRORS, ERRORS)
 def test_independent_errors_add_as_squares(a: float, b: float, s: float, t: float) -> None:
     found = only(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onnx_affscore.errors import OptionError
@@ -14,7 +14,6 @@ ROUNDING = 1e-12  # a few sums of five numbers below 1
 
 
 @pytest.mark.parametrize("name", DISTANCES)
-@settings(deadline=None)  # a loaded machine is no failure
 @given(many=st.lists(VALUES, min_size=2, max_size=4))
 def test_a_matrix_is_symmetric_and_zero_between_the_same(
     name: str, many: list[list[float]]
@@ -28,7 +27,6 @@ def test_a_matrix_is_symmetric_and_zero_between_the_same(
     assert np.all(square >= 0)
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(VALUES, VALUES)
 def test_at_equal_length_each_has_its_closed_form_or_bound(a: list[float], b: list[float]) -> None:
     both = [signature(a), signature(b)]

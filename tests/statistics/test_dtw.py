@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onnx_affscore.records import FloatArray
@@ -29,21 +29,18 @@ def by_recursion(a: FloatArray, b: FloatArray) -> float:
     return float(np.sqrt(cost(len(a) - 1, len(b) - 1)))
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(VALUES, st.lists(VALUES, max_size=4))
 def test_it_is_the_recursion_for_each_of_many(a: FloatArray, others: list[FloatArray]) -> None:
     expected = [by_recursion(a, b) for b in others]
     np.testing.assert_allclose(dtw_distances(a, others), expected, atol=ROUNDING)
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(VALUES, VALUES)
 def test_it_is_symmetric_and_zero_on_itself(a: FloatArray, b: FloatArray) -> None:
     assert dtw(a, b) == pytest.approx(dtw(b, a), abs=ROUNDING)
     assert dtw(a, a) == 0
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(VALUES, st.data())
 def test_it_is_at_most_the_euclidean_distance(a: FloatArray, data: st.DataObject) -> None:
     size = len(a)
@@ -51,7 +48,6 @@ def test_it_is_at_most_the_euclidean_distance(a: FloatArray, data: st.DataObject
     assert dtw(a, b) <= np.linalg.norm(a - b) + ROUNDING
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(VALUES, VALUES, st.integers(1, 4))
 def test_a_value_that_stays_for_a_while_in_one_of_two_alike_costs_nothing(
     a: FloatArray, b: FloatArray, times: int
@@ -60,7 +56,6 @@ def test_a_value_that_stays_for_a_while_in_one_of_two_alike_costs_nothing(
     assert dtw(a, b) >= abs(a[0] - b[0]) - ROUNDING  # first goes with first
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(VALUES, VALUES)
 def test_the_path_goes_from_end_to_end_and_costs_the_distance(a: FloatArray, b: FloatArray) -> None:
     path = dtw_path(a, b)

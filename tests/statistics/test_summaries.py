@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onnx_affscore.records import Role
@@ -10,7 +10,6 @@ from onnx_affscore.statistics.summaries import STATISTICS, affinities, compared_
 from tests.statistics.makers import ALEXNET, VGG19, signature
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(st.lists(st.floats(0, 1), max_size=8))
 def test_they_are_those_of_the_signature_file(values: list[float]) -> None:
     made = signature(values)
