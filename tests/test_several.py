@@ -1,9 +1,12 @@
 """Several models on the same data: every row read once, the numbers of separate runs."""
 
 import json
+import re
+import sys
 import wave
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,6 +164,49 @@ def test_a_full_disk_costs_a_second_reading_and_no_result(
     monkeypatch.setattr(sharing.tempfile, "TemporaryFile", full)  # type: ignore[attr-defined]
     alike(signatures(["a.onnx", "b.onnx"], "slow", **options), wanted)
     assert reads[0] > 2
+
+
+@contextmanager
+def small_disk() -> Iterator[None]:
+    """No file may be larger than a kilobyte, some 8 of the feeds below."""
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+class Again:
+    """Feeds that can be gone through again and again; ``starts`` says how often they were."""
+
+    starts = 0
+
+    def __iter__(self) -> Iterator[dict[str, Array]]:
+        self.starts += 1
+        for i in range(0, ROWS, 5):
+            yield {"x": X[i : i + 5]}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit for the size of files")
+@pytest.mark.usefixtures("here")
+def test_feeds_that_a_full_disk_does_not_take_are_read_again_or_end_the_run() -> None:
+    models = [Path("a.onnx"), made(Path("c.onnx"), seed=3)]
+    wanted = signatures(models, Again(), **QUICK)
+    feeds, lost = Again(), iter(Again())
+    with small_disk():
+        found = signatures(models, feeds, **QUICK)
+        with pytest.raises(ModelsFailedError) as caught:  # a generator yields a feed once only
+            signatures(models, lost, **QUICK)
+    alike(found, wanted)
+    assert feeds.starts > 2
+    for name in ("a", "c"):
+        told = str(caught.value.failed[name])
+        assert re.match(
+            r"found no room for the data of several models .*File too large; free", told
+        )
 
 
 @pytest.mark.usefixtures("here")

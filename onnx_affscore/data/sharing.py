@@ -1,14 +1,17 @@
 """Data that several models are fed in turn: opened once, every row read and decoded once.
 
 Rows are kept in one temporary file, which has no name and goes with the process; memory holds a
-batch. Where the disk is full the rows that are not kept are read again.
+batch. Where the disk is full the rows that are not kept are read again; where they come once only
+that is an error.
 """
 
+import io
 import tempfile
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO, TypeAlias, final
+from itertools import islice
+from typing import Any, TypeAlias, final
 
 import numpy as np
 
@@ -39,7 +42,7 @@ class _Store:
     """Arrays in a temporary file; objects, which are text, stay in memory."""
 
     def __init__(self) -> None:
-        self._file: BinaryIO | None = None
+        self._file: io.FileIO | None = None
         self._end = 0
 
     def keep(self, array: Array) -> "_Place | Array":
@@ -49,12 +52,14 @@ class _Store:
         content = array.tobytes()
         try:
             if self._file is None:
-                file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed with self
+                # Unbuffered: what found no room must not be written again at the next reading.
+                file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with self
                 weakref.finalize(self, file.close)
                 self._file = file
             self._file.seek(self._end)
-            self._file.write(content)
-            self._file.flush()
+            left = memoryview(content)
+            while left:
+                left = left[self._file.write(left) :]
         except OSError as exc:
             raise StorageError(
                 f"found no room for the data of several models in the temporary folder"
@@ -71,8 +76,11 @@ class _Store:
             return np.asarray(place)
         self._file.seek(place.start)
         count = int(np.prod(place.shape, dtype=np.int64))
-        content = self._file.read(count * place.dtype.itemsize)
-        return np.frombuffer(content, place.dtype, count).reshape(place.shape)
+        left, pieces = count * place.dtype.itemsize, list[bytes]()
+        while left and (piece := self._file.read(left)):  # no more than 2 GiB at once
+            pieces.append(piece)
+            left -= len(piece)
+        return np.frombuffer(b"".join(pieces), place.dtype, count).reshape(place.shape)
 
 
 @final
@@ -196,6 +204,7 @@ class _KeptFeeds:
         self._feeds: Iterator[Any] | None = None
         self._kept: list[Any] = []
         self._end: Exception | None = None
+        self._full = False
 
     def __iter__(self) -> Iterator[Any]:
         at = 0
@@ -207,13 +216,21 @@ class _KeptFeeds:
                 if isinstance(self._end, StopIteration):
                     return
                 raise self._end
+            if self._full:
+                yield from islice(self._source, at, None)
+                return
             try:
                 self._feeds = iter(self._source) if self._feeds is None else self._feeds
                 feed = next(self._feeds)
             except Exception as exc:  # noqa: BLE001 - the next reader must meet the same end
                 self._end = exc
                 continue
-            self._kept.append(self._taken(feed))
+            try:
+                self._kept.append(self._taken(feed))
+            except StorageError as exc:
+                if isinstance(self._source, Iterator):  # the feed is gone, for every reader
+                    self._end = exc
+                self._full = True
 
     def _taken(self, feed: Any) -> Any:
         if not isinstance(feed, Mapping):
