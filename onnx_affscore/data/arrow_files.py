@@ -12,16 +12,20 @@ from onnx_affscore.data.arrow import (
 )
 from onnx_affscore.data.arrow_data import as_data
 from onnx_affscore.data.arrow_features import features_of
+from onnx_affscore.data.folders import files_in, holds
 from onnx_affscore.data.opening import Request, Table
 
 __all__ = ["is_arrow", "open_arrow"]
+
+# Parquet files may lie in folders of their folder, such as a table's partitions.
+_DEPTH = 1
 
 
 def is_arrow(text: str) -> bool:
     """Whether a path is such a file by its name, or a folder that holds Parquet files."""
     path = Path(text)
     return path.suffix.lower() in (*PARQUET_FILES, *ARROW_FILES) or (
-        path.is_dir() and bool(_inside(path))
+        path.is_dir() and holds(path, PARQUET_FILES, depth=_DEPTH)
     )
 
 
@@ -38,16 +42,12 @@ def open_arrow(request: Request) -> Table:
     path = Path(request.text)
     with translated(path):
         if path.is_dir():
-            pieces = [piece for file in _inside(path) for piece in parquet_pieces(file)]
+            names = files_in(path, PARQUET_FILES, depth=_DEPTH)
+            names.sort(key=lambda name: name.split("/"))
+            pieces = [piece for name in names for piece in parquet_pieces(path / name)]
         else:
             read = parquet_pieces if path.suffix.lower() in PARQUET_FILES else arrow_pieces
             pieces = read(path)
         folder = path if path.is_dir() else path.parent
         frame = ArrowFrame(request.text, pieces, folder, features_of(pieces[0].schema))
     return as_data(frame, request)
-
-
-def _inside(folder: Path) -> list[Path]:
-    """The Parquet files of a folder, also of the folders in it, such as a table's partitions."""
-    files = [*folder.glob("*"), *folder.glob("*/*")]
-    return sorted(f for f in files if f.suffix.lower() in PARQUET_FILES)

@@ -11,10 +11,11 @@ from onnx_affscore.records import Labels
 __all__ = ["below", "file_labels", "files_in", "holds"]
 
 
-def below(folder: Path) -> Iterator[str]:
+def below(folder: Path, *, depth: int | None = None) -> Iterator[str]:
     """Every file in a folder, however deep, by its path from there; hidden ones are left out.
 
-    Links are followed, out of the folder too, but no folder is looked into twice.
+    So many folders in one another as ``depth`` are looked into, where it is given. Links are
+    followed, out of the folder too, but no folder is looked into twice.
     """
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
@@ -25,23 +26,26 @@ def below(folder: Path) -> Iterator[str]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         way = Path(place).relative_to(folder).parts
+        if len(way) == depth:
+            folders.clear()
         for name in names:
             if not name.startswith("."):
                 yield "/".join((*way, name))
 
 
-def files_in(folder: Path, suffixes: Collection[str]) -> list[str]:
+def files_in(folder: Path, suffixes: Collection[str], *, depth: int | None = None) -> list[str]:
     """The files below a folder with one of the suffixes, in lower case; by their paths, sorted."""
-    return sorted(name for name in below(folder) if _suffix(name) in suffixes)
+    return sorted(_ending(below(folder, depth=depth), suffixes))
 
 
-def holds(folder: Path, suffixes: Collection[str]) -> bool:
+def holds(folder: Path, suffixes: Collection[str], *, depth: int | None = None) -> bool:
     """Whether a folder has such a file, looking no further than to the first."""
-    return any(_suffix(name) in suffixes for name in below(folder))
+    return any(True for _ in _ending(below(folder, depth=depth), suffixes))
 
 
-def _suffix(name: str) -> str:
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - a Path for each of a million files
+def _ending(names: Iterator[str], suffixes: Collection[str]) -> Iterator[str]:
+    ends = tuple(suffixes)  # a Path for each of a million files would take its time
+    return (name for name in names if name.lower().endswith(ends))
 
 
 def file_labels(files: Sequence[str], *, pattern: str | None, where: str) -> Labels | None:

@@ -75,6 +75,16 @@ def test_a_folder_is_one_table_in_the_order_of_its_files(tmp_path: Path) -> None
         open_source(str(tmp_path), [WIDE])
 
 
+def test_hidden_and_deep_files_are_not_of_the_table_of_a_folder(tmp_path: Path) -> None:
+    for number, name in enumerate(["a/x.parquet", "a-b/0.PQ", "b.parquet/0.parquet", "c.parquet"]):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        pq.write_table(pa.table({"v": [float(number)]}), tmp_path / name)
+    for name in (".c.parquet", ".git/0.parquet", "a/b/0.parquet", "a/.x.parquet"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("no table")
+    assert read(open_source(str(tmp_path), [WIDE])).ravel().tolist() == [0, 1, 2, 3]
+
+
 def test_drawn_rows_are_read_from_the_pieces_that_hold_them(tmp_path: Path) -> None:
     pq.write_table(TABLE, tmp_path / "t.parquet", row_group_size=3)
     source = open_source(tmp_path / "t.parquet", [WIDE], samples=4, seed=2)

@@ -10,6 +10,7 @@ from onnx_affscore.data import SOURCES, open_source
 from onnx_affscore.data.columns import Column, ColumnSource
 from onnx_affscore.data.drawing import Rows
 from onnx_affscore.data.source import Data
+from onnx_affscore.data.spec import kind_of
 from onnx_affscore.errors import DataError, OptionError
 from onnx_affscore.feeding import Feeding
 from onnx_affscore.protocols import DataSource
@@ -186,6 +187,19 @@ def test_a_folder_of_nothing_that_is_known_is_refused(tmp_path: Path) -> None:
     (tmp_path / "readme.rst").touch()
     with pytest.raises(DataError, match=r"found a folder without input_0\.pb and without an image"):
         open_source(tmp_path, [IMAGE])
+
+
+@pytest.mark.parametrize("name", ["1.png", "a/1.PNG", "a/b/1.png"])
+def test_the_kind_of_a_folder_is_found_without_a_path_object_for_each_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).touch()
+    for way in ("iterdir", "glob", "rglob"):
+        monkeypatch.delattr(Path, way)
+    found = kind_of(str(tmp_path))
+    assert found is not None
+    assert found.name == "images"
 
 
 def test_inputs_need_equally_many_rows(images: Array) -> None:
