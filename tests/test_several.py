@@ -1,5 +1,6 @@
 """Several models on the same data: every row read once, the numbers of separate runs."""
 
+import io
 import json
 import re
 import sys
@@ -164,6 +165,33 @@ def test_a_full_disk_costs_a_second_reading_and_no_result(
     monkeypatch.setattr(sharing.tempfile, "TemporaryFile", full)  # type: ignore[attr-defined]
     alike(signatures(["a.onnx", "b.onnx"], "slow", **options), wanted)
     assert reads[0] > 2
+
+
+@pytest.mark.parametrize("archive", [False, True])
+def test_standard_input_serves_models_whose_inputs_have_other_names(
+    archive: bool, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = io.BytesIO()
+    if archive:
+        np.savez(sent, x=X, pixels=X)
+    else:
+        np.save(sent, X)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(sent.getvalue())))
+    models = [here / "a.onnx", here / "b.onnx"]
+    found = signatures(models, "-", **QUICK)
+    wanted = signatures(models, "x.npy", **QUICK)
+    assert [s.sites for s in found] == [s.sites for s in wanted]
+    assert {s.data["source"] for s in found} == {"-"}
+
+
+def test_what_is_wrong_with_standard_input_is_told_of_every_model(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a,b\n1,2\n")))
+    with pytest.raises(ModelsFailedError) as caught:
+        signatures([here / "a.onnx", here / "b.onnx"], "-", **QUICK)
+    for name in "ab":
+        assert "bytes that begin with b'a,b" in str(caught.value.failed[name])
 
 
 @contextmanager

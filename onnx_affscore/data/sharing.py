@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -19,7 +20,8 @@ from onnx_affscore.data.columns import Column
 from onnx_affscore.data.drawing import Rows
 from onnx_affscore.data.opening import Feeds, Opened, Request, Table
 from onnx_affscore.data.spec import kind_of, open_spec
-from onnx_affscore.errors import StorageError, UnreadableRowsError
+from onnx_affscore.data.stdin import STDIN, kept_stdin, open_kept
+from onnx_affscore.errors import DataError, StorageError, UnreadableRowsError
 from onnx_affscore.records import Array, InputHint
 
 __all__ = ["SharedData"]
@@ -93,6 +95,7 @@ class SharedData:
 
     def __init__(self) -> None:
         self._store = _Store()
+        self._sent: Path | DataError | None = None
         self._opened: dict[Hashable, tuple[Opened, str]] = {}
         self._feeds: dict[int, tuple[Iterable[Any], _KeptFeeds]] = {}
 
@@ -112,7 +115,7 @@ class SharedData:
         )
         if key not in self._opened:
             self._opened[key] = (
-                self._kept(open_spec(request), request, rows=kind is None or kind.slow),
+                self._kept(self._fresh(request), request, rows=kind is None or kind.slow),
                 name,
             )
         opened, first = self._opened[key]
@@ -120,6 +123,19 @@ class SharedData:
             columns = {name if n == first else n: c for n, c in opened.columns.items()}
             return replace(opened, columns=columns)
         return opened
+
+    def _fresh(self, request: Request) -> Opened:
+        """Open what no model of the same inputs had; standard input was read for the first one."""
+        if request.text != STDIN:
+            return open_spec(request)
+        if self._sent is None:
+            try:
+                self._sent = kept_stdin()
+            except DataError as exc:  # the next model must not hear that nothing was sent
+                self._sent = exc
+        if isinstance(self._sent, DataError):
+            raise self._sent
+        return open_kept(request, self._sent)
 
     def feeds(self, feeds: Iterable[Any]) -> Iterable[Any]:
         """Return feeds that can be read again, also where they come one after another only."""

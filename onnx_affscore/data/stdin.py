@@ -12,11 +12,12 @@ from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.errors import DataError
 from onnx_affscore.leaving import TemporaryFolder
 
-__all__ = ["STDIN", "open_stdin"]
+__all__ = ["STDIN", "kept_stdin", "open_kept", "open_stdin"]
 
 STDIN: Final = "-"
 
-_MAGIC = {b"\x93NUMPY": (".npy", open_npy), b"PK\x03\x04": (".npz", open_npz)}
+_MAGIC = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz"}
+_OPENERS = {".npy": open_npy, ".npz": open_npz}
 _STEP = 4 * 2**20
 _SAID = "standard input"
 
@@ -24,7 +25,12 @@ _folders: list[TemporaryFolder] = []  # rows are read from them until the proces
 
 
 def open_stdin(request: Request) -> Table:
-    """One array or an archive of them, told apart by their first bytes.
+    """One array or an archive of them; raises what :func:`kept_stdin` does."""
+    return open_kept(request, kept_stdin())
+
+
+def kept_stdin() -> Path:
+    """Copy what was sent to a file, a .npy or .npz as its first bytes tell.
 
     Raises
     ------
@@ -35,11 +41,10 @@ def open_stdin(request: Request) -> Table:
         raise DataError("--data -: standard input is a terminal; send a .npy or .npz file to it")
     stream = sys.stdin.buffer
     start = stream.read(6)
-    found = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
-    if found is None:
+    suffix = next((s for magic, s in _MAGIC.items() if start.startswith(magic)), None)
+    if suffix is None:
         what = "nothing" if not start else f"bytes that begin with {start!r}"
         raise DataError(f"--data -: found {what}; send a .npy or .npz file to standard input")
-    suffix, opener = found
     try:
         _folders.append(TemporaryFolder())
         path = _folders[-1].path / f"stdin{suffix}"
@@ -51,8 +56,13 @@ def open_stdin(request: Request) -> Table:
             f"--data -: cannot be kept in {tempfile.gettempdir()} ({exc.strerror}); set TMPDIR to a"
             " larger disk"
         ) from exc
+    return path
+
+
+def open_kept(request: Request, path: Path) -> Table:
+    """Open the copy for the inputs of one model; it speaks of standard input."""
     try:
-        table = opener(replace(request, text=str(path)))
+        table = _OPENERS[path.suffix](replace(request, text=str(path)))
     except DataError as exc:
         raise DataError(str(exc).replace(str(path), _SAID)) from exc
     columns = {
