@@ -51,7 +51,7 @@ _LIGHT = {
     *("click", "onnx_affscore", "onnx_affscore.errors", "onnx_affscore.plain_text"),
     *(
         f"onnx_affscore.cli.{name}"
-        for name in ("grouped", "interrupts", "isolate", "progress", "shared", "talk")
+        for name in ("codes", "grouped", "interrupts", "isolate", "progress", "shared", "talk")
     ),
 }
 

@@ -2,7 +2,7 @@
 
 import click
 
-from onnx_affscore.cli.isolate import ISOLATION
+from onnx_affscore.cli.isolate import isolatable
 from onnx_affscore.cli.shared import DEBUG, MODEL
 from onnx_affscore.cli.talk import say, show
 
@@ -16,7 +16,7 @@ __all__ = ["command"]
     "-o", "--output", required=True, type=click.Path(dir_okay=False), help="The file to write."
 )
 @click.option("--force", is_flag=True, help="Also where SIGNATURE is of another file.")
-@ISOLATION
+@isolatable
 @DEBUG
 def command(model: str, signature: str, output: str, *, force: bool) -> None:
     """Write a copy of MODEL whose nodes have the scores of SIGNATURE in their metadata.

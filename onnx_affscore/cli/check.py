@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from onnx_affscore.cli.codes import COULD_NOT_ANALYSE, INCOMPLETE, NOT_PASSED
 from onnx_affscore.cli.grouped import Grouped
-from onnx_affscore.cli.isolate import ISOLATION
+from onnx_affscore.cli.isolate import isolatable
 from onnx_affscore.cli.progress import progress_line
 from onnx_affscore.cli.shared import DEBUG, SCORING, say_warnings
 from onnx_affscore.cli.talk import say
@@ -17,7 +18,6 @@ __all__ = ["command"]
 _FILE = click.Path(dir_okay=False, allow_dash=True)
 _INPUT = click.Path(exists=True, dir_okay=False)
 _FORMATS = ("text", "json", "markdown", "junit", "sarif")
-_VIOLATED, _COULD_NOT_ANALYSE, _INCOMPLETE = 1, 3, 5
 _OWN = {
     "Gate": (
         "policy_file", "baseline_file", "influence", "baseline_influence", "write_policy", "day",
@@ -61,7 +61,7 @@ _OWN = {
 @click.option("--strict", is_flag=True, help="Exit with 5 where a selected site has no score.")
 @click.option("--quiet", is_flag=True, help="No text on stdout, no warnings.")
 @SCORING
-@ISOLATION
+@isolatable
 @DEBUG
 def command(model_or_sig: str, **options: Any) -> int:
     """Hold a saved signature, or a model that is scored first, against a policy.
@@ -108,12 +108,12 @@ def command(model_or_sig: str, **options: Any) -> int:
     failed += unwritten(partial(findings_output.write_findings, report, *to) for to in plan)
     code = _told(failed)
     if report.violated or code:
-        return _VIOLATED if report.violated else code
-    return _INCOMPLETE if strict and output.incomplete(signature) else 0
+        return NOT_PASSED if report.violated else code
+    return INCOMPLETE if strict and output.incomplete(signature) else 0
 
 
 def _told(failed: list[str]) -> int:
     """Say what could not be written, and return the exit code for that."""
     for text in failed:
         say(f"error: {text}")
-    return _COULD_NOT_ANALYSE if failed else 0
+    return COULD_NOT_ANALYSE if failed else 0

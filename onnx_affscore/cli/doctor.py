@@ -4,6 +4,7 @@ import json
 
 import click
 
+from onnx_affscore.cli.codes import COULD_NOT_ANALYSE
 from onnx_affscore.cli.shared import DEBUG
 from onnx_affscore.cli.talk import show
 
@@ -26,4 +27,4 @@ def command(as_json: bool) -> int:
         for problem in state.problems:
             show(f"problem: {problem}\n")
         show("no problem found\n" if not state.problems else f"{len(state.problems)} problem(s)\n")
-    return 3 if state.problems else 0
+    return COULD_NOT_ANALYSE if state.problems else 0

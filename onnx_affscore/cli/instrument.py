@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from onnx_affscore.cli.isolate import ISOLATION
+from onnx_affscore.cli.isolate import isolatable
 from onnx_affscore.cli.shared import DEBUG, MODEL
 from onnx_affscore.cli.talk import show
 
@@ -30,7 +30,7 @@ __all__ = ["command"]
 )
 @click.option("--roles", metavar="A,B|all", help="Roles to tap [default: hidden,gate,recurrent].")
 @click.option("--sparsity", type=click.Choice(["all", "none"]), default="all", show_default=True)
-@ISOLATION
+@isolatable
 @DEBUG
 def command(model: str, output: str, data: tuple[str, ...], **options: Any) -> None:
     """Write a copy of MODEL that has the pooled inputs and outputs of every activation as outputs.

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from onnx_affscore.cli.codes import BY_SIGNAL
+
 __all__ = ["as_usual", "at_once"]
 
 _WORDS: Final = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-_SHELLS_OFFSET: Final = 128  # what shells add to a signal for the exit code
 
 
 @contextmanager
@@ -76,7 +77,7 @@ def _watch(far: int, heeded: list[signal.Signals], leave: Callable[[str], str]) 
         if got[0] not in heeded:
             continue
         if going:
-            os._exit(_SHELLS_OFFSET + got[0])
+            os._exit(BY_SIGNAL + got[0])
         going = True
         threading.Thread(target=_go, args=(signal.Signals(got[0]), leave), daemon=True).start()
 
@@ -88,4 +89,4 @@ def _go(number: signal.Signals, leave: Callable[[str], str]) -> None:
         with suppress(OSError):
             os.write(2, f"{start}{words}\n".encode())
     finally:
-        os._exit(_SHELLS_OFFSET + number)
+        os._exit(BY_SIGNAL + number)

@@ -17,11 +17,12 @@ from typing import Any, Final, final
 
 import click
 
+from onnx_affscore.cli.codes import BY_SIGNAL, INTERRUPTED
 from onnx_affscore.cli.interrupts import as_usual
 from onnx_affscore.cli.talk import say
 from onnx_affscore.errors import AffscoreError, OptionError
 
-__all__ = ["ISOLATION", "inside"]
+__all__ = ["inside", "isolatable"]
 
 _GRACE: Final = 5.0
 """Seconds that a child has to end by itself after Ctrl-C."""
@@ -36,14 +37,12 @@ _DIED: Final = {
 }
 
 _KEPT: Final = "files that were finished before are whole, no half file was left under its name"
-_INTERRUPTED: Final = 130
-_BY_SIGNAL: Final = 128
 _LARGEST_CODE: Final = 255  # Windows tells of a crash by a larger one
 
 _in_child = False
 
 
-def ISOLATION(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802 - a decorator constant
+def isolatable(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--isolate`` and its limits to a command that reads a model."""
 
     @wraps(function)
@@ -113,7 +112,7 @@ def _outside(arguments: list[str], *, seconds: float | None, memory: int | None)
         ending.started(child)
         code = _waited(child, arguments, seconds)
         if ending.signal is not None:
-            code = _BY_SIGNAL + ending.signal
+            code = BY_SIGNAL + ending.signal
     if code >= 0 and not (sys.platform == "win32" and code > _LARGEST_CODE):
         return code
     raise AffscoreError(_death(code, arguments, memory))
@@ -132,9 +131,9 @@ def _waited(child: "subprocess.Popen[bytes]", arguments: list[str], seconds: flo
         ) from None
     except KeyboardInterrupt:
         _interrupted(child)
-        if child.returncode != _INTERRUPTED:
+        if child.returncode != INTERRUPTED:
             say("interrupted")
-        return _INTERRUPTED
+        return INTERRUPTED
 
 
 def _death(code: int, arguments: list[str], memory: int | None) -> str:

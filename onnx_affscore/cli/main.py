@@ -9,6 +9,7 @@ from typing import NoReturn, final
 import click
 
 from onnx_affscore import __version__
+from onnx_affscore.cli.codes import COULD_NOT_ANALYSE, INTERRUPTED
 from onnx_affscore.cli.interrupts import at_once
 from onnx_affscore.cli.talk import say
 from onnx_affscore.errors import AffscoreError
@@ -32,8 +33,6 @@ _COMMANDS = {
     "doctor": "onnx_affscore.cli.doctor",
 }
 _RESUMABLE = (["score"], ["check"])
-_COULD_NOT_ANALYSE = 3
-_INTERRUPTED = 130
 
 
 @final
@@ -78,7 +77,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(exc.code if sys.stdout is stdout else 0)
     except KeyboardInterrupt:
         say("interrupted")
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -103,7 +102,7 @@ def _exit_code(exc: Exception) -> int:
         return exc.exit_code
     if isinstance(exc, click.Abort):
         say("interrupted")
-        return _INTERRUPTED
+        return INTERRUPTED
     if isinstance(exc, click.ClickException):
         _show_usage(exc)
         return exc.exit_code
@@ -114,16 +113,16 @@ def _exit_code(exc: Exception) -> int:
         return exc.exit_code
     if isinstance(exc, OSError):
         say(f"error: {exc.strerror or exc}{f': {exc.filename}' if exc.filename else ''}")
-        return _COULD_NOT_ANALYSE
+        return COULD_NOT_ANALYSE
     if isinstance(exc, MemoryError):
         say(
             f"error: memory ran out{f' ({exc})' if str(exc) else ''}; take fewer --samples,"
             " --jobs 1, or set --memory-limit"
         )
-        return _COULD_NOT_ANALYSE
+        return COULD_NOT_ANALYSE
     say(f"error: internal error, {type(exc).__name__}: {exc}")
     say("this is a bug: run again with --debug and report what it prints")
-    return _COULD_NOT_ANALYSE
+    return COULD_NOT_ANALYSE
 
 
 def _show_usage(exc: click.ClickException) -> None:

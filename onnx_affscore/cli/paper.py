@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from onnx_affscore.cli.codes import NOT_PASSED
 from onnx_affscore.cli.shared import DEBUG
 from onnx_affscore.cli.talk import say, show
 
@@ -89,4 +90,5 @@ def command(experiments: tuple[str, ...], listed: bool, output_dir: Path, **opti
     show(score_line(outcomes))
     write_all(outcomes, output_dir)
     say(f"written: {output_dir / 'paper.html'}, {output_dir / 'paper.json'}")
-    return int(any(outcome.verdict is paper.Verdict.FAIL for outcome in outcomes))
+    failed = any(outcome.verdict is paper.Verdict.FAIL for outcome in outcomes)
+    return NOT_PASSED if failed else 0

@@ -2,14 +2,13 @@
 
 import click
 
-from onnx_affscore.cli.isolate import ISOLATION
+from onnx_affscore.cli.codes import NOT_PASSED
+from onnx_affscore.cli.isolate import isolatable
 from onnx_affscore.cli.progress import progress_line
 from onnx_affscore.cli.shared import DEBUG, say_warnings
 from onnx_affscore.cli.talk import show
 
 __all__ = ["command"]
-
-_NOT_REPRODUCED = 1
 
 
 @click.command(name="reproduce", short_help="Score again as SIG records it, and compare.")
@@ -30,7 +29,7 @@ _NOT_REPRODUCED = 1
 )
 @click.option("--quiet", is_flag=True, help="No text on stdout, no warnings.")
 @click.option("--no-progress", is_flag=True, help="No talk of how far the run is.")
-@ISOLATION
+@isolatable
 @DEBUG
 def command(
     sig: str,
@@ -61,4 +60,4 @@ def command(
         output.write_as(done.found, "json", json_file)
     if not quiet and json_file != STDOUT:
         show(reproduction_to_text(done))
-    return 0 if done.reproduced else _NOT_REPRODUCED
+    return 0 if done.reproduced else NOT_PASSED

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from onnx_affscore.cli.codes import COULD_NOT_ANALYSE, INCOMPLETE
 from onnx_affscore.cli.grouped import Grouped
-from onnx_affscore.cli.isolate import ISOLATION
+from onnx_affscore.cli.isolate import isolatable
 from onnx_affscore.cli.progress import progress_line
 from onnx_affscore.cli.shared import (
     ASKED,
@@ -22,8 +23,6 @@ __all__ = ["command"]
 
 _FILE = click.Path(dir_okay=False, allow_dash=True)
 _FILES = ("json", "csv", "html", "plot", "histogram")
-_COULD_NOT_ANALYSE = 3
-_INCOMPLETE = 5
 
 
 @click.command(name="score", cls=Grouped, short_help="Score every activation of MODEL on data.")
@@ -80,7 +79,7 @@ _INCOMPLETE = 5
 @click.option("--strict", is_flag=True, help="Exit with 5 where a selected site has no score.")
 @click.option("--quiet", is_flag=True, help="No table, no warnings.")
 @click.option("--no-progress", is_flag=True, help="No talk of how far the run is.")
-@ISOLATION
+@isolatable
 @DEBUG
 def command(models: tuple[str, ...], data: tuple[str, ...], **options: Any) -> int:
     """Score every activation of MODEL on data: table on stdout, files on request.
@@ -129,5 +128,5 @@ def command(models: tuple[str, ...], data: tuple[str, ...], **options: Any) -> i
     if not quiet and not outputs.to_stdout and len(done) > 1:
         show(models_text(done))
     if failed or len(done) < len(models):
-        return _COULD_NOT_ANALYSE
-    return _INCOMPLETE if strict and any(output.incomplete(s) for _, s in done) else 0
+        return COULD_NOT_ANALYSE
+    return INCOMPLETE if strict and any(output.incomplete(s) for _, s in done) else 0

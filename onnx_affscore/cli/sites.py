@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from onnx_affscore.cli.isolate import ISOLATION
+from onnx_affscore.cli.isolate import isolatable
 from onnx_affscore.cli.shared import ASKED, DEBUG, MODEL
 from onnx_affscore.cli.talk import show
 
@@ -20,7 +20,7 @@ __all__ = ["command"]
     help="Write the list, - is stdout.",
 )
 @ASKED
-@ISOLATION
+@isolatable
 @DEBUG
 def command(model: str, json_file: str | None, **asked: Any) -> int:
     """List every activation site of MODEL and every skipped look-alike with its reason."""
