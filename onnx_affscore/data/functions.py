@@ -69,8 +69,9 @@ class _Calls:
             yield self._fed(item)
 
     def labels(self) -> Labels:
-        """The classes of all rows, for which the function is called once more."""
-        parts = []
+        """The classes of all rows that are used, for which the function is called once more."""
+        parts: list[Array] = []
+        seen, most = 0, self.request.samples
         for number, item in enumerate(self._items()):
             if self.label is None or self.label not in item:
                 raise DataError(
@@ -82,7 +83,10 @@ class _Calls:
             where += f", '{self.label}'"
             check_count(given_labels(item[self.label], where=where), rows, where=where)
             parts.append(np.asarray(item[self.label]).reshape(-1))
-        return Labels.of(np.concatenate(parts) if parts else [])
+            seen += rows
+            if most is not None and seen >= most:  # what follows may have no end
+                break
+        return Labels.of(np.concatenate(parts)[:most] if parts else [])
 
     def _fed(self, item: Mapping[str, Array]) -> Mapping[str, Array]:
         return {name: array for name, array in item.items() if name != self.label}

@@ -31,12 +31,14 @@ class Request:
     """What to open, and the inputs that it is for: one where the user named it, else all free.
 
     ``feeding`` is what the user said of the data besides; ``model`` are all inputs that it has.
+    ``samples``: no more rows are used, None for all.
     """
 
     text: str
     hints: tuple[InputHint, ...]
     feeding: Feeding = field(default_factory=Feeding)
     model: tuple[InputHint, ...] = ()
+    samples: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,7 @@ class SharedData:
         key = (
             request.text,
             request.feeding,
+            request.samples,
             hints,
             *(_key(h, named=not alone) for h in request.model),
         )

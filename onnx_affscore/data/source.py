@@ -177,8 +177,10 @@ class _Parts:
             self.settle.append(table.settle)
 
     @property
-    def batch(self) -> int | None:
-        return fixed_batch(self.hints)
+    def whole(self) -> int | None:
+        """The rows to use, in whole feeds; None for all."""
+        batch = fixed_batch(self.hints)
+        return None if self.samples is None else whole_feeds(self.samples, batch=batch)
 
     @property
     def free(self) -> tuple[InputHint, ...]:
@@ -191,11 +193,10 @@ class _Parts:
         counts = {c.count for c in self.columns.values() if c.count is not None}
         rows: Rows | None = None
         drawing: tuple[str, ...] = ()
-        if len(counts) == 1 and self.samples is not None:
+        if len(counts) == 1 and self.whole is not None:
             total = counts.pop()
-            samples = whole_feeds(self.samples, batch=self.batch)
             strata = self.labels if self.feeding.stratify else None
-            rows = kept_rows(total, samples=samples, seed=self.seed, strata=strata)
+            rows = kept_rows(total, samples=self.whole, seed=self.seed, strata=strata)
             if rows is not None:
                 drawn = f"{len(rows)} of {total} samples, drawn with seed {self.seed}"
                 drawn += "" if strata is None else " by class"
@@ -254,10 +255,7 @@ class _Parts:
         """A stream of feeds for all inputs."""
         if self.feeding.stratify:
             raise DataError(f"--stratify: {name} is read in its order, and no samples are drawn")
-        samples = self.samples
-        if samples is not None:
-            samples = whole_feeds(samples, batch=self.batch)
-        return FeedSource(feeds, self.hints, name=name, samples=samples, labels=labels)
+        return FeedSource(feeds, self.hints, name=name, samples=self.whole, labels=labels)
 
     def _known(self) -> Mapping[str, int]:
         """The sizes of symbols that the columns settle."""
@@ -300,7 +298,7 @@ def _from_specs(texts: Sequence[str], parts: _Parts) -> DataSource:
         raise DataError(f"--data {name}: input '{twice[0]}' is given twice; give it once")
     for hint, text in sorted(split, key=_turn):
         free = parts.free if hint is None else (hint,)
-        request = Request(text, free, parts.feeding, parts.hints)
+        request = Request(text, free, parts.feeding, parts.hints, parts.whole)
         opened = open_spec(request) if parts.shared is None else parts.shared.open(request)
         if isinstance(opened, Table):
             parts.add(opened)

@@ -18,10 +18,17 @@ from tests.data.samples import hint, read, read_all
 X = hint("x", ("n", 2))
 
 
-def opened(folder: Path, code: str, *hints: Any, name: str = "feeds", **said: Any) -> DataSource:
+def opened(
+    folder: Path,
+    code: str,
+    *hints: Any,
+    name: str = "feeds",
+    samples: int | None = None,
+    **said: Any,
+) -> DataSource:
     (folder / "code.py").write_text("import numpy as np\n" + dedent(code))
     text = f"{folder / 'code.py'}:{name}"
-    return open_source(text, hints or [X], feeding=Feeding(**said))
+    return open_source(text, hints or [X], samples=samples, feeding=Feeding(**said))
 
 
 def test_feeds_of_any_size_are_yielded_again_for_every_pass(tmp_path: Path) -> None:
@@ -85,6 +92,27 @@ def test_every_feed_has_as_many_labels_as_rows(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=where + message):
             opened(tmp_path, code.format(labels=labels), label="y")
+
+
+@pytest.mark.parametrize("batch", ["n", 4])
+def test_an_endless_function_tells_the_labels_of_the_samples_asked_for(
+    batch: str | int, tmp_path: Path
+) -> None:
+    code = """
+    def feeds():
+        size = 0
+        while size < 1000:  # far behind what is asked for: an error instead of a test that hangs
+            size += 1
+            yield {"x": np.full((size, 2), size), "y": [size] * size}
+        raise RuntimeError("it was asked for everything")
+    """
+    source = opened(tmp_path, code, hint("x", (batch, 2)), samples=9, label="y")
+    rows = {"n": 9, 4: 8}[batch]
+    assert source.labels is not None
+    assert source.labels.names == ("1", "2", "3", "4")
+    found = [int(source.labels.names[c]) for c in source.labels.codes]
+    assert found == [1, 2, 2, 3, 3, 3, 4, 4, 4][:rows]
+    assert read(source, 4)[:, 0].tolist() == found
 
 
 def test_labels_are_those_of_the_rows_that_the_next_call_yields(tmp_path: Path) -> None:
