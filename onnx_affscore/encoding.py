@@ -13,6 +13,7 @@ from onnx_affscore.data.masks import token_masks
 from onnx_affscore.data.meanings import known_meaning, side_of, token_ids
 from onnx_affscore.data.source import Data
 from onnx_affscore.errors import DataError, ModelError, OptionError
+from onnx_affscore.feeding import Feeding
 from onnx_affscore.graph.hints import input_hints, tensor_spec
 from onnx_affscore.graph.model import LoadedModel, load
 from onnx_affscore.graph.tensors import external_files
@@ -48,20 +49,22 @@ def encoded_source(
     model = load(path)
     own = input_hints(model.proto)
 
-    def opened(inputs: Sequence[InputHint], elsewhere: Collection[str] = ()) -> ColumnSource:
+    def opened(
+        inputs: Sequence[InputHint], feeding: Feeding, elsewhere: Collection[str] = ()
+    ) -> ColumnSource:
         source = open_source(
             data,
             inputs,
             samples=options.samples,
             seed=options.seed,
-            feeding=options.feeding,
+            feeding=feeding,
             elsewhere=elsewhere,
         )
         if not isinstance(source, ColumnSource):
             raise OptionError("--encoder runs on files of text alone; give --data FILE.txt")
         return source
 
-    encoder = opened(own)
+    encoder = opened(own, replace(options.feeding, target_field=None))  # it reads no targets
     masks = token_masks(encoder, own)
     if not masks:
         raise DataError(
@@ -96,7 +99,7 @@ def encoded_source(
         )
     notes = [f"encoder, {note}" for note in encoder.notes]
     notes.append(f"{hidden.spec.name}: '{output}' of {path}, SHA-256 {model.info.sha256}")
-    return opened(hints, made).beside(made, notes=tuple(notes))
+    return opened(hints, options.feeding, made).beside(made, notes=tuple(notes))
 
 
 def _states_input(hints: Sequence[InputHint]) -> tuple[InputHint, InputHint | None]:
