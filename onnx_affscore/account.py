@@ -10,6 +10,7 @@ from onnx_affscore.measurement import Measurement
 from onnx_affscore.protocols import DataSource
 from onnx_affscore.provenance import (
     data_specs,
+    digest,
     left_out,
     machine,
     measured_options,
@@ -68,6 +69,8 @@ class Account:
             "features_on_disk": self.gathered.written,
             **self.m.engine.record,
             **recorded_options(self.m.options),
+            "encoder_sha256": self.m.encoder_sha256,
+            "custom_operators_sha256": [digest(file) for file in self.m.options.custom_operators],
         }
 
     def warnings(self) -> tuple[str, ...]:
@@ -102,11 +105,14 @@ class Account:
 
 def identity(m: Measurement, source: DataSource, data: Data) -> dict[str, Any]:
     """Return what the rows of a run hang on: that of an earlier start must be the same to go on."""
+    encoder = {} if m.encoder_sha256 is None else {"SHA-256 of the encoder": m.encoder_sha256}
     return {
         "model": m.model.info.sha256,
         "data": data_specs(data) or source.name,
         "rows": source.count,
         **measured_options(m.options),
+        **encoder,
+        **{f"SHA-256 of {file}": digest(file) for file in m.options.custom_operators},
         "versions": {**runtime_versions(), **package_versions()},
         "method": METHOD_VERSION,
         "machine": machine(),

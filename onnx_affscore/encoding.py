@@ -15,7 +15,7 @@ from onnx_affscore.data.source import Data
 from onnx_affscore.errors import DataError, ModelError, OptionError
 from onnx_affscore.feeding import Feeding
 from onnx_affscore.graph.hints import input_hints, tensor_spec
-from onnx_affscore.graph.model import LoadedModel, load
+from onnx_affscore.graph.model import LoadedModel
 from onnx_affscore.graph.tensors import external_files
 from onnx_affscore.options import Options
 from onnx_affscore.protocols import DataSource, Engine, SessionPlan
@@ -28,9 +28,9 @@ _STATES = ("last_hidden_state", "encoder_hidden_states", "hidden_states", "encod
 
 
 def encoded_source(
-    path: str, data: Data, hints: Sequence[InputHint], *, engine: Engine, options: Options
+    model: LoadedModel, data: Data, *, hints: Sequence[InputHint], engine: Engine, options: Options
 ) -> DataSource:
-    """Open text for a decoder whose states come from the encoder in the file ``path``.
+    """Open text for a decoder with these ``hints``, whose states come from an encoder.
 
     The encoder reads the text, padded by its own mask, and the decoder what it is to say.
 
@@ -46,7 +46,7 @@ def encoded_source(
     if options.feeding.tokenizer is None:
         raise OptionError("--encoder runs on text; give the tokenizer of both with --tokenizer")
     hidden, mask = _states_input(hints)
-    model = load(path)
+    path = model.info.path
     own = input_hints(model.proto)
 
     def opened(

@@ -52,6 +52,7 @@ class Measurement:
 
     Without ``engine`` that is this machine.
 
+    ``encoder_sha256`` is of the file that ``source`` has found states for a decoder in.
     ``least`` is the fewest samples that the model is given, as the probe found.
     ``draws`` are its nodes that draw random numbers.
     ``lost`` are rows of the data that could not be run and were left out, with the reasons.
@@ -82,6 +83,7 @@ class Measurement:
         self.hints = input_hints(self.model.proto)
         self.warnings = list(self.engine.notices)
         self.lost: dict[int, str] = {}
+        self.encoder_sha256: str | None = None
         self.least = 1
         self.draws = draws(self.model.proto)
 
@@ -107,9 +109,10 @@ class Measurement:
     def source(self, data: Data) -> DataSource:
         """Open the data; made-up values get their shapes from the first probe that runs."""
         o = self.options
-        encoder = o.feeding.encoder
-        if encoder is not None:
-            return encoded_source(encoder, data, self.hints, engine=self.engine, options=o)
+        if o.feeding.encoder is not None:
+            encoder = load(o.feeding.encoder)
+            self.encoder_sha256 = encoder.info.sha256
+            return encoded_source(encoder, data, hints=self.hints, engine=self.engine, options=o)
         return open_source(
             data,
             self.hints,

@@ -1,5 +1,6 @@
 """What a record says of its run besides figures of it: options, versions, machine; and back."""
 
+import hashlib
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from onnx_affscore.threads import cores
 
 __all__ = [
     "data_specs",
+    "digest",
     "left_out",
     "machine",
     "measured_options",
@@ -104,6 +106,15 @@ def data_specs(data: object) -> list[str] | None:
     if isinstance(data, Sequence) and all(isinstance(part, str) for part in data):
         return list(data)
     return None
+
+
+def digest(path: str) -> str | None:
+    """Return the SHA-256 of a file; None where it cannot be read, which its user tells better."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def left_out(read: Mapping[int, str], run: Mapping[int, str]) -> dict[str, Any]:

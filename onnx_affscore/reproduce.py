@@ -41,7 +41,7 @@ def reproduce(
     Raises
     ------
     ModelError
-        The model is not the one of the record, by its SHA-256.
+        The model or its encoder is not the one of the record, by its SHA-256.
     DataError
         The data are not those of the record, by their SHA-256; they were no files, so that it
         cannot say where they are; or the record is of another version of the method.
@@ -53,11 +53,20 @@ def reproduce(
             f" record ({record.run['versions'].get('onnx-affscore', 'not named in it')})"
         )
     path = model or record.model.path
-    _same(load(path).info.sha256, record.model.sha256, f"the model {path}", ModelError)
+    _same(load(path).info.sha256, record.model.sha256, what=f"the model {path}", error=ModelError)
     options = options_of(record.run, device=device)
+    encoder = options.feeding.encoder
+    if encoder is not None and "encoder_sha256" in record.run:  # an older record does not tell
+        _same(
+            load(encoder).info.sha256,
+            record.run["encoder_sha256"],
+            what=f"the encoder {encoder}",
+            error=ModelError,
+            cure="put the right file there",
+        )
     found = measure(path, list(data) or _specs(record), options=options, progress=progress)
     what = f"the data {found.data['source']}"
-    _same(found.data["sha256"], record.data["sha256"], what, DataError)
+    _same(found.data["sha256"], record.data["sha256"], what=what, error=DataError)
     changed = tuple(_changed(record, found))
     deviations = (
         *_listing(record, found),
@@ -67,11 +76,17 @@ def reproduce(
     return Reproduction(found, changed, deviations, tolerance=TOLERANCE if changed else 0.0)
 
 
-def _same(found: str, wanted: str | None, what: str, error: type[ModelError | DataError]) -> None:
+def _same(
+    found: str | None,
+    wanted: str | None,
+    *,
+    what: str,
+    error: type[ModelError | DataError],
+    cure: str = "give the right file with --model or --data",
+) -> None:
     if found != wanted:
         raise error(
-            f"{what} is not what was scored: found SHA-256 {found}, the record has {wanted};"
-            " give the right file with --model or --data"
+            f"{what} is not what was scored: found SHA-256 {found}, the record has {wanted}; {cure}"
         )
 
 
@@ -94,6 +109,9 @@ def _changed(record: Signature, found: Signature) -> Iterator[str]:
         for name in new:
             if old.get(name) != new[name]:
                 yield f"{name} {new[name]}, recorded {old.get(name, 'nothing')}"
+    libraries = found.run["custom_operators_sha256"]
+    if libraries != record.run.get("custom_operators_sha256", []):
+        yield "the libraries of --custom-op-library are not the recorded ones, or not on record"
     for name in ("device", "providers", "batch_size", "threads", "blas_threads", "site_groups"):
         if record.run.get(name) != found.run[name]:
             yield f"{name} {found.run[name]}, recorded {record.run.get(name, 'nothing')}"
