@@ -16,7 +16,7 @@ from onnx_affscore.data.fit import check_complete, find_input, fit_array
 from onnx_affscore.data.labelling import given_labels
 from onnx_affscore.data.opening import Feeds, Made, Request, Table, Tokens
 from onnx_affscore.data.sharing import SharedData
-from onnx_affscore.data.spec import open_spec, split_name
+from onnx_affscore.data.spec import is_random, open_spec, split_name
 from onnx_affscore.data.stdin import STDIN
 from onnx_affscore.data.stream import FeedSource
 from onnx_affscore.data.synthetic import DEFAULT_SAMPLES, RandomSource
@@ -283,7 +283,7 @@ def _from_arrays(data: Mapping[str, object], parts: _Parts) -> DataSource:
 def _turn(part: tuple[InputHint | None, str]) -> tuple[bool, bool]:
     """Those with a name first, and what can fill any input last."""
     hint, text = part
-    return hint is None, text.startswith("random")
+    return hint is None, is_random(text)
 
 
 def _from_specs(texts: Sequence[str], parts: _Parts) -> DataSource:

@@ -23,12 +23,13 @@ from onnx_affscore.data.text import open_json_lines, open_text
 from onnx_affscore.errors import AffscoreError, DataError, PluginError
 from onnx_affscore.records import InputHint
 
-__all__ = ["SOURCES", "kind_of", "open_spec", "split_name"]
+__all__ = ["SOURCES", "is_random", "kind_of", "open_spec", "split_name"]
 
 _RANDOM = re.compile(r"random(?::(.*))?", re.DOTALL)
 
 
-def _is_random(text: str) -> bool:
+def is_random(text: str) -> bool:
+    """Whether a specification asks for made-up values."""
     return _RANDOM.fullmatch(text) is not None
 
 
@@ -50,7 +51,7 @@ SOURCES: tuple[SourceKind, ...] = (
         "random",
         "random[:normal|uniform]",
         "values made up from the model's inputs",
-        _is_random,
+        is_random,
         _open_random,
     ),
     SourceKind(
@@ -226,6 +227,6 @@ def split_name(text: str, hints: Sequence[InputHint]) -> tuple[InputHint | None,
     if named is not None and not Path(text).exists():
         return named, text[len(named.spec.name) + 1 :]
     before, sign, _after = text.partition("=")
-    if not sign or "/" in before or Path(text).exists() or _is_random(text):
+    if not sign or "/" in before or Path(text).exists() or is_random(text):
         return None, text
     return find_input(before, hints, where=f"--data {text}"), text

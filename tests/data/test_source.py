@@ -146,6 +146,15 @@ def test_an_unnamed_file_serves_what_the_named_ones_leave(tmp_path: Path, images
     assert batch.feeds["image"].shape == images.shape
 
 
+def test_a_file_called_random_is_a_file(
+    tmp_path: Path, images: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("random_rows.npz", image=images)
+    source = open_source(["random", "random_rows.npz"], [IMAGE, RATE])
+    np.testing.assert_array_equal(read_all(source)["image"], images)
+
+
 def test_made_up_inputs_have_the_sizes_of_the_given_ones(tmp_path: Path) -> None:
     ids, mask = hint("ids", ("n", "seq"), "int64"), hint("mask", ("n", "seq + 1"), "int64")
     np.save(tmp_path / "ids.npy", np.zeros((3, 21), np.int64))
