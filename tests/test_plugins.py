@@ -132,6 +132,14 @@ def test_a_package_adds_a_format(place: Path, model: Path, tmp_path: Path) -> No
         format_of("x", name="other")
 
 
+def test_the_longest_suffix_decides_whoever_has_added_it(place: Path) -> None:
+    code = CODE.replace('".names"', '".names.json"').replace('".fails"', '".json"')
+    add(place, code=code, format_names="NAMES", format_fails="FAILS")
+    assert format_of("x.names.json") == "names"
+    assert format_of("x.netron.json") == "netron"
+    assert format_of("v1.2/x.json") == format_of("x.v2.json") == "json"
+
+
 def test_a_metric_that_fails_costs_its_own_scores_alone(place: Path, model: Path) -> None:
     add(place, metric_broken="BROKEN", metric_nothing="NOTHING", metric_thief="THIEF")
     plain = scored(model, metrics=tuple(METRICS))

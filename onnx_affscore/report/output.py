@@ -79,7 +79,10 @@ def format_of(path: str, *, name: str | None = None) -> str:
     if name is not None:
         _format(name, path)
         return name
-    fitting = _with_suffix(path, FORMATS) or _with_suffix(path, added_formats().rows)
+    fitting = _with_suffix(path, FORMATS)
+    longest = max(fitting.values(), default=0)
+    if not fitting or "." in Path(path).name[:-longest]:  # else no plug-in has a longer one
+        fitting |= _with_suffix(path, added_formats().rows)
     if fitting:  # of .json and .netron.json the longer one
         return max(fitting, key=fitting.__getitem__)
     raise OptionError(
