@@ -179,6 +179,8 @@ def load_features(path: str | os.PathLike[str]) -> FeatureFile:
             _sites={site["name"]: site for site in about["sites"]},
             _member=member,
         )
+    except DataError:  # a ValueError that says it already
+        raise
     except (KeyError, TypeError, ValueError) as exc:
         raise _refusal(path, f"what it says of itself is incomplete ({exc})") from exc
 

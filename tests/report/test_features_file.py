@@ -184,3 +184,7 @@ def test_a_file_that_is_none_is_refused(suffix: str, signature: Signature, tmp_p
     np.savez(tmp_path / "other.npz", about=np.frombuffer(b'{"format": "x"}', np.uint8))
     with pytest.raises(DataError, match="holds no features: what it says of itself"):
         load_features(tmp_path / "other.npz")
+    about = b'{"format": "other", "version": 3}'
+    np.savez(tmp_path / "other.npz", about=np.frombuffer(about, np.uint8))
+    with pytest.raises(DataError, match=r"npz holds no features: it is other of version 3; wanted"):
+        load_features(tmp_path / "other.npz")
