@@ -10,7 +10,6 @@ from onnx_affscore.feeding import Feeding
 from onnx_affscore.records import Array, InputHint, Labels
 
 __all__ = [
-    "Distribution",
     "Feeds",
     "Made",
     "Opened",
@@ -21,7 +20,6 @@ __all__ = [
     "Tokens",
 ]
 
-Distribution: TypeAlias = str
 Reader: TypeAlias = Callable[[int], Array]
 """The row of that number, without its sample axis."""
 
@@ -93,7 +91,7 @@ class Feeds:
 class Made:
     """Values to be made up for the inputs asked for: ``normal`` or ``uniform`` floats."""
 
-    distribution: Distribution
+    distribution: str
 
 
 Opened: TypeAlias = Table | Feeds | Made
