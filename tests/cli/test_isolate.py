@@ -19,6 +19,7 @@ from tests.builder import Builder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and POSIX signals")
 PROGRAM = [sys.executable, "-m", "onnx_affscore"]
+PATIENCE = 120  # seconds
 
 
 @pytest.fixture
@@ -42,16 +43,19 @@ def running(model: Path, *options: str) -> Iterator[tuple["subprocess.Popen[str]
         start_new_session=True,
     ) as parent:
         try:
-            yield parent, _child_of(parent.pid)
+            yield parent, _child_of(parent)
         finally:
             if parent.poll() is None:
                 os.killpg(parent.pid, signal.SIGKILL)
 
 
-def _child_of(pid: int) -> int:
+def _child_of(parent: "subprocess.Popen[str]") -> int:
     """Wait until there is a child that runs our code: signals are not taken before."""
+    end = time.monotonic() + PATIENCE
     while True:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        assert parent.poll() is None, parent.communicate()
+        assert time.monotonic() < end, "there is no child that runs our code"
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
         if children and b"onnx" in Path(f"/proc/{children[0]}/maps").read_bytes():
             return int(children[0])
         time.sleep(0.02)
@@ -103,16 +107,28 @@ def test_a_command_that_takes_too_long_is_ended(
     assert "was ended after 0.2 s (--max-seconds)" in capfd.readouterr().err
 
 
+HUNGRY = """
+import numpy as np
+
+def rows():
+    space = np.zeros(1 << 28)
+    for row in np.random.default_rng(0).standard_normal((40, 64), "f4"):
+        yield {"x": row}
+"""
+
+
+@pytest.mark.parametrize(("limit", "code"), [("1GB", 3), ("8GB", 0)])
 def test_a_command_that_wants_too_much_memory_is_told_so(
-    model: Path, capfd: pytest.CaptureFixture[str]
+    limit: str, code: int, model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    file = model.with_name("hungry.py")
+    file.write_text(HUNGRY)
     with pytest.raises(SystemExit) as caught:
-        run(["score", str(model), "--samples", "500000", "--max-memory", "350MB"])
-    assert caught.value.code == 3
-    err = capfd.readouterr().err.splitlines()
-    assert err[-1].startswith("error: ")
-    assert "memory" in err[-1].lower()
-    assert "internal error" not in err[-1]
+        run(["score", str(model), "--data", f"{file}:rows", "--max-memory", limit])
+    assert caught.value.code == code
+    err = capfd.readouterr().err
+    assert ("error: memory ran out (Unable to allocate 2.00 GiB" in err) == (code == 3)
+    assert "died of" not in err
 
 
 def test_ctrl_c_ends_both_with_130(model: Path) -> None:
