@@ -151,8 +151,8 @@ def test_a_file_called_random_is_a_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     np.savez("random_rows.npz", image=images)
-    source = open_source(["random", "random_rows.npz"], [IMAGE, RATE])
-    np.testing.assert_array_equal(read_all(source)["image"], images)
+    (batch,) = open_source(["random", "random_rows.npz"], [IMAGE, RATE]).batches(16)
+    np.testing.assert_array_equal(batch.feeds["image"], images)
 
 
 def test_made_up_inputs_have_the_sizes_of_the_given_ones(tmp_path: Path) -> None:
