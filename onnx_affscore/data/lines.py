@@ -1,19 +1,17 @@
 """Where the rows of a text table begin, so that any of them can be read without those before."""
 
 import codecs
-import gzip
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from shutil import copyfileobj
-from typing import IO, final
+from typing import final
 
 import numpy as np
 
 from onnx_affscore.data.drawing import Rows
 from onnx_affscore.data.file_bytes import FileBytes, runs
+from onnx_affscore.data.plain_text import plain_text
 from onnx_affscore.errors import DataError
 
 __all__ = ["Lines"]
@@ -21,7 +19,6 @@ __all__ = ["Lines"]
 _QUOTE, _RETURN = ord('"'), ord("\r")
 # Bytes looked at together: NumPy's intermediate arrays are eight times as large.
 _STEP = 4 * 2**20
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @final
@@ -39,20 +36,15 @@ class Lines:
 
     @classmethod
     def of(cls, path: Path) -> "Lines":
-        """Index a file of UTF-8 or, with a byte order mark, UTF-16; also packed by gzip.
+        """Index a file.
 
         Raises
         ------
         DataError
             The file cannot be read, or holds nothing.
         """
-        try:
-            with _plain(path) as file:
-                content = FileBytes(file, path)
-        except FileNotFoundError as exc:
-            raise DataError(f"{path}: found no such file; check the path") from exc
-        except (OSError, EOFError, UnicodeDecodeError, ValueError) as exc:
-            raise DataError(f"{path}: cannot be read ({exc}); save it again as UTF-8") from exc
+        with plain_text(path) as file:
+            content = FileBytes(file, path)
         if not content.size:
             raise DataError(f"{path}: found an empty file; give at least one row")
         return cls(content, *_rows(content, path))
@@ -77,26 +69,6 @@ class Lines:
                 return texts
         bounds = (self.starts[first : last + 2] - start).tolist()
         return [content[a:b].decode("utf-8", "replace").strip("\r\n") for a, b in pairwise(bounds)]
-
-
-def _plain(path: Path) -> IO[bytes]:
-    """The file itself, or a temporary one of what it holds as UTF-8 that is not packed."""
-    packed = path.suffix.lower() == ".gz"
-    with gzip.open(path) if packed else path.open("rb") as file:
-        start = file.read(2)
-        file.seek(0)
-        if start not in _UTF16:
-            if not packed:
-                return path.open("rb")
-            plain = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-            copyfileobj(file, plain, _STEP)
-        else:
-            plain = tempfile.TemporaryFile()  # noqa: SIM115
-            text = codecs.getreader("utf-16")(file)
-            while piece := text.read(_STEP):
-                plain.write(piece.encode())
-        plain.flush()
-        return plain
 
 
 def _rows(content: FileBytes, path: Path) -> tuple[Rows, Rows]:

@@ -25,6 +25,8 @@ from onnx_affscore.records import InputHint
 
 __all__ = ["SOURCES", "is_random", "kind_of", "open_spec", "split_name"]
 
+_TEXT = re.compile(r".*\.txt(\.gz)?", re.IGNORECASE | re.DOTALL)
+_JSON_LINES = re.compile(r".*\.(jsonl|ndjson)(\.gz)?", re.IGNORECASE | re.DOTALL)
 _RANDOM = re.compile(r"random(?::(.*))?", re.DOTALL)
 
 
@@ -124,16 +126,16 @@ SOURCES: tuple[SourceKind, ...] = (
     ),
     SourceKind(
         "text",
-        "FILE.txt",
+        "FILE.txt[.gz]",
         "lines or paragraphs, with --tokenizer",
-        lambda text: _suffix(".txt").fullmatch(text) is not None,
+        lambda text: _TEXT.fullmatch(text) is not None,
         open_text,
     ),
     SourceKind(
         "json-lines",
-        "FILE.jsonl",
+        "FILE.jsonl[.gz]",
         "a JSON object a line, with --text-field and --tokenizer",
-        lambda text: any(_suffix(e).fullmatch(text) for e in (".jsonl", ".ndjson")),
+        lambda text: _JSON_LINES.fullmatch(text) is not None,
         open_json_lines,
     ),
     SourceKind(

@@ -1,28 +1,29 @@
 """A text file as numbered stretches, lines or paragraphs, of which only the places are held."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from onnx_affscore.data.file_bytes import FileBytes
+from onnx_affscore.data.plain_text import plain_text
 from onnx_affscore.errors import DataError
 
 __all__ = ["Stretches", "index_stretches"]
-
-_UTF8_MARK = b"\xef\xbb\xbf"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class Stretches:
     """Stretches of a file: offset, size, and the number of the first line of each.
 
-    ``empty`` lines were left out.
+    ``empty`` lines were left out. Lines end in ``end`` or ``\\n``.
     """
 
     path: Path
     content: FileBytes
+    end: str
     starts: Sequence[int]
     sizes: Sequence[int]
     numbers: Sequence[int]
@@ -40,7 +41,7 @@ class Stretches:
         start = self.starts[index]
         content = self.content.read(start, start + self.sizes[index])
         try:
-            return content.decode().replace("\r\n", "\n").rstrip("\r\n")
+            return content.decode().replace(self.end, "\n").rstrip("\r\n")
         except UnicodeDecodeError as exc:
             raise DataError(
                 f"{self.place(index)}: found bytes that are no UTF-8 ({exc.reason} at byte"
@@ -54,39 +55,29 @@ def index_stretches(path: Path, *, paragraphs: bool = False) -> Stretches:
     Raises
     ------
     DataError
-        The file cannot be read, is in UTF-16, or holds nothing.
+        The file cannot be read, or holds nothing.
     """
     starts, sizes, numbers = array("q"), array("q"), array("q")
     empty, open_ = 0, False
-    try:
-        content = FileBytes.of(path)
-    except OSError as exc:
-        raise DataError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
-    for number, start, line in _lines(path):
-        if not line.strip():
-            empty, open_ = empty + 1, False
-        elif paragraphs and open_:
-            sizes[-1] = start + len(line) - starts[-1]
-        else:
-            starts.append(start)
-            sizes.append(len(line))
-            numbers.append(number)
-            open_ = True
+    with plain_text(path) as file:
+        content = FileBytes(file, path)
+        first = file.readline().removeprefix(BOM_UTF8)
+        start = file.tell() - len(first)
+        # Lines end in "\r" alone where no other end is in the whole file.
+        fed = first.endswith(b"\n")
+        lines = chain([first], file) if fed else first.splitlines(keepends=True)
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                empty, open_ = empty + 1, False
+            elif paragraphs and open_:
+                sizes[-1] = start + len(line) - starts[-1]
+            else:
+                starts.append(start)
+                sizes.append(len(line))
+                numbers.append(number)
+                open_ = True
+            start += len(line)
     if not starts:
         raise DataError(f"{path}: found no text; give a file with at least one line")
-    return Stretches(path, content, starts, sizes, numbers, empty)
-
-
-def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """Number, offset and content of each line, the mark of the encoding left out."""
-    with path.open("rb") as file:
-        at = 0
-        for number, content in enumerate(file, start=1):
-            line, skip = content, 0
-            if number == 1:
-                if line.startswith(_UTF16_MARKS):
-                    raise DataError(f"{path}: found text in UTF-16; save it as UTF-8")
-                skip = len(_UTF8_MARK) * line.startswith(_UTF8_MARK)
-                line = line[skip:]
-            yield number, at + skip, line
-            at += len(content)
+    end = "\r\n" if fed else "\r"
+    return Stretches(path, content, end, starts, sizes, numbers, empty)

@@ -1,5 +1,8 @@
 """Every way to end a line gives the same text, whatever stands around it."""
 
+import gzip
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -55,12 +58,38 @@ def test_bytes_that_are_no_utf_8_cost_their_line_alone(tmp_path: Path) -> None:
     assert (found.read(0), found.read(2)) == ("a", "b")
 
 
-def test_another_encoding_is_named(tmp_path: Path) -> None:
-    (tmp_path / "x.txt").write_text("a\nb", "utf-16")
-    with pytest.raises(DataError, match="found text in UTF-16; save it as UTF-8"):
-        index_stretches(tmp_path / "x.txt")
+@pytest.mark.parametrize("pack", [bytes, partial(gzip.compress, mtime=0)], ids=["bare", "packed"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "dos", "mac"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_text_is_the_same_however_it_is_encoded_and_packed(
+    encoding: str, end: str, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    content = pack(end.join(["one", "\u7dcf \U0001f600", "", "three", " "]).encode(encoding))
+    path = tmp_path / ("x.txt" if pack is bytes else "x.txt.GZ")
+    lines, joined = ["one", "\u7dcf \U0001f600", "three"], ["one\n\u7dcf \U0001f600", "three"]
+    assert lines_of(path, content) == lines
+    assert lines_of(path, content, paragraphs=True) == joined
+    found = index_stretches(path)
+    assert (list(found.numbers), found.empty) == ([1, 2, 4], 2)
+
+
+def test_a_carriage_return_within_a_line_is_part_of_it(tmp_path: Path) -> None:
+    assert lines_of(tmp_path / "x.txt", b"a\rb\nc\rd") == ["a\rb", "c\rd"]
+
+
+PACKED = gzip.compress(b"".join(b"%d\n" % i for i in range(999)), mtime=0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [PACKED[:-20], PACKED[2:], PACKED[:12] + b"\xff" * 28 + PACKED[40:]],
+    ids=["cut short", "no head", "other bytes"],
+)
+def test_a_damaged_archive_is_told(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"x\.txt\.gz: cannot be read .*save it again"):
+        lines_of(tmp_path / "x.txt.gz", content)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no\.txt: cannot be read \(No such file"):
+    with pytest.raises(DataError, match=r"no\.txt: found no such file"):
         index_stretches(tmp_path / "no.txt")
