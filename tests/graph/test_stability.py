@@ -40,8 +40,12 @@ def test_names_survive_a_renaming_of_tensors(name: str, tmp_path: Path) -> None:
     model = onnx.load(path)
     keep = {p.name for p in (*model.graph.input, *model.graph.output)}
 
+    numbers: dict[str, int] = {}
+
     def renamed(tensor: str) -> str:
-        return tensor if not tensor or tensor in keep else f"t{abs(hash(tensor))}"
+        if not tensor or tensor in keep:
+            return tensor
+        return f"renamed_{numbers.setdefault(tensor, len(numbers))}"
 
     for node in model.graph.node:
         node.input[:] = [renamed(t) for t in node.input]
