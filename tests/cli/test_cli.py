@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -317,24 +316,25 @@ def test_help_names_every_metric(cli: Cli) -> None:
     assert f"Companion metrics: {', '.join(METRICS)} [default: all]" in text
 
 
+def imported(*arguments: str) -> set[str]:
+    """The modules that an interpreter loads on its way."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *arguments], capture_output=True, text=True, check=True
+    )
+    lines = (line for line in done.stderr.splitlines() if line.startswith("import time:"))
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"]], ids=" ".join)
 def test_help_comes_at_once(arguments: list[str]) -> None:
-    taken = []
-    for _ in range(5):  # the best of five: other processes may be running
-        start = time.perf_counter()
-        subprocess.run([*PROGRAM, *arguments], capture_output=True, check=True)
-        taken.append(time.perf_counter() - start)
-        if taken[-1] < 0.3:
-            break
-    assert min(taken) < 0.3
-
-
-@pytest.fixture
-def heeded() -> Iterator[None]:
-    """A shell lets what it starts in the background ignore interrupts, and so its children."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+    """What takes time is imports; tools/bench measures how much."""
+    loaded = imported(*PROGRAM[1:], *arguments) - imported("-c", "pass")
+    others = {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names}
+    own = {name for name in others if name.startswith("onnx_affscore.")}
+    assert {name.partition(".")[0] for name in others} == {"click", "onnx_affscore"}
+    light = {"onnx_affscore.errors", "onnx_affscore.plain_text"}
+    assert {name for name in own if not f"{name}.".startswith("onnx_affscore.cli.")} <= light
+    assert not loaded & {"asyncio", "multiprocessing", "unittest", "xml", "sqlite3"}
 
 
 @pytest.mark.usefixtures("heeded")

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +19,6 @@ pytestmark = [
 ]
 STUCK = [sys.executable, "-m", "tests.cli.stuck"]
 PATIENCE = 120  # seconds; what is stuck takes hours
-
-
-@pytest.fixture
-def heeded() -> Iterator[None]:
-    """A shell lets what it starts in the background ignore interrupts, and so its children."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def waited_for(path: Path, process: "subprocess.Popen[str]") -> None:
