@@ -112,6 +112,11 @@ def _same_run(path: Path, run: dict[str, Any]) -> Iterator[str]:
         raise OptionError(
             f"--resume {path}: {_RUN} there cannot be read ({exc}); give another folder"
         ) from exc
+    if not isinstance(kept, dict):
+        raise OptionError(
+            f"--resume {path}: {_RUN} there holds {_shown(kept)}, wanted what an earlier start"
+            " wrote of its run; give another folder"
+        )
     names = [n for n in dict.fromkeys([*kept, *run]) if n != _MACHINE]
     off = [
         f"{n} {_shown(run.get(n))}, kept {_shown(kept.get(n))}"
@@ -154,15 +159,10 @@ def _lock(descriptor: int, path: Path) -> None:
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        raise _taken(path) from exc
-    except PermissionError as exc:
-        raise _taken(path) from exc
+    except (BlockingIOError, PermissionError) as exc:
+        raise OptionError(
+            f"--resume {path}: another process is at work there; wait for it, or give another"
+            " folder"
+        ) from exc
     except OSError:  # a file system without locks: go on without one
         return
-
-
-def _taken(path: Path) -> OptionError:
-    return OptionError(
-        f"--resume {path}: another process is at work there; wait for it, or give another folder"
-    )

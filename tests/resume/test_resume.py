@@ -1,6 +1,7 @@
 """``--resume DIR``: what is gone on with, and what is refused."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -260,6 +261,17 @@ def test_a_damaged_list_of_the_run_is_refused(model: Path, folder: Path) -> None
     folder.mkdir(parents=True)
     (folder / "run.json").write_text('{"journal": 1')
     with pytest.raises(OptionError, match=r"run\.json there cannot be read"):
+        signature(model, X, resume=folder)
+
+
+@pytest.mark.parametrize("content", ["[]", '["seed"]', "null", "7"])
+def test_a_list_of_the_run_that_is_something_else_is_refused(
+    content: str, model: Path, folder: Path
+) -> None:
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(content)
+    said = re.escape(f"run.json there holds {content}, wanted what an earlier start wrote")
+    with pytest.raises(OptionError, match=said):
         signature(model, X, resume=folder)
 
 
