@@ -59,9 +59,8 @@ class ProgressLine:
             if self._terminal:
                 self._last = float("-inf")
         self._done = done
-        if now - self._last < (_REDRAWN if self._terminal else _TOLD) and done != total:
-            return
-        if not self._terminal and now - self._last < _TOLD:
+        at_once = self._terminal and done == total  # a log can do without the last line
+        if now - self._last < (_REDRAWN if self._terminal else _TOLD) and not at_once:
             return
         self._last = now
         text = self._label + self._told(name, done, total, now)
