@@ -124,22 +124,24 @@ def _layout(
     forced: int | None,
     like: TensorLayout | None = None,
 ) -> TensorLayout:
-    rank = len(tensor.shape)
+    rank, within = len(tensor.shape), len(tensor.shape) - tensor.stacked
+    said = site.feature_axis
+    if said is not None and said >= within:
+        said = None  # the file's word on the rank does not hold for the data
     letters = located.letters.get(name)
     if letters is not None:
         letters = "S" * tensor.stacked + letters
     known = letters if letters is not None and len(letters) == rank else None
     if forced is not None and -rank <= forced < rank:
         feature: int | None = forced % rank
-    elif site.activation in NORMALISING and site.feature_axis is not None:
-        feature = site.feature_axis + tensor.stacked
+    elif site.activation in NORMALISING and said is not None:
+        feature = said + tensor.stacked
     elif feature_axis(known) is not None:
         feature = feature_axis(known)
     elif like is not None and like.rank == rank:
         feature = like.feature_axis
     else:
-        within = rank - tensor.stacked
-        guess = site.feature_axis if site.feature_axis is not None else default_feature_axis(within)
+        guess = said if said is not None else default_feature_axis(within)
         feature = None if guess is None else guess + tensor.stacked
     sample = _sample(tensor, known, batched)
     if feature == sample:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from onnx_affscore import signature
+from onnx_affscore import api, signature
 from onnx_affscore.errors import AllocationError, DataError, RunError
 from onnx_affscore.records import Array, PairedSample, ScoredSite
 from tests.builder import Builder
@@ -188,6 +188,34 @@ def test_a_rank_that_only_the_run_tells_is_taken_from_the_run(
     weights = np.random.default_rng(1).normal(size=(12, 12)) / 12**0.5
     rows = (data @ weights).reshape(40, 3, 4).mean(axis=2)
     np.testing.assert_allclose(scored[0].x.features, rows, atol=ROUNDING)
+
+
+def test_a_rank_that_the_file_says_and_the_run_does_not_confirm_is_that_of_the_run(
+    tmp_path: Path,
+) -> None:
+    def port(name: str, kind: int, shape: list[Any]) -> Any:
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    turn = helper.make_graph(
+        [helper.make_node("Identity", ["on"], ["stay"]), helper.make_node("Elu", ["s"], ["t"])],
+        "turn",
+        [
+            port("i", TensorProto.INT64, []),
+            port("on", TensorProto.BOOL, []),
+            port("s", 1, ["n", 4]),
+        ],
+        [port("stay", TensorProto.BOOL, []), port("t", 1, ["n", 4])],
+    )
+    turns = helper.make_tensor("turns", TensorProto.INT64, [], [3])
+    loop = helper.make_node("Loop", ["turns", "", "x"], ["y"], body=turn)
+    graph = helper.make_graph([loop], "g", [port("x", 1, [4])], [port("y", 1, ["n", 4])], [turns])
+    versions = [helper.make_opsetid("", 18)]
+    path = tmp_path / "m.onnx"
+    path.write_bytes(
+        helper.make_model(graph, ir_version=9, opset_imports=versions).SerializeToString()
+    )
+    taps = api.instrumented(path, tmp_path / "tapped.onnx")
+    assert any(name.endswith("t") for name in taps)
 
 
 def beyond(g: Builder, y: str, sizes: list[int]) -> str:
