@@ -9,8 +9,9 @@ import click
 from onnx_affscore.cli.codes import COULD_NOT_ANALYSE, INCOMPLETE, NOT_PASSED
 from onnx_affscore.cli.grouped import Grouped
 from onnx_affscore.cli.isolate import isolatable
+from onnx_affscore.cli.measuring import SCORING
 from onnx_affscore.cli.progress import progress_line
-from onnx_affscore.cli.shared import DEBUG, SCORING, say_warnings
+from onnx_affscore.cli.shared import DEBUG, say_warnings
 from onnx_affscore.cli.talk import say
 
 __all__ = ["command"]

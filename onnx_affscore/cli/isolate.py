@@ -19,6 +19,7 @@ import click
 
 from onnx_affscore.cli.codes import BY_SIGNAL, INTERRUPTED
 from onnx_affscore.cli.interrupts import as_usual
+from onnx_affscore.cli.shared import byte_size, together
 from onnx_affscore.cli.talk import say
 from onnx_affscore.errors import AffscoreError, OptionError
 
@@ -39,6 +40,26 @@ _DIED: Final = {
 _KEPT: Final = "files that were finished before are whole, no half file was left under its name"
 _LARGEST_CODE: Final = 255  # Windows tells of a crash by a larger one
 
+_LIMITS: Final = together(
+    click.option(
+        "--isolate",
+        is_flag=True,
+        help="Run in a child process: a crash of the runtime becomes exit code 3.",
+    ),
+    click.option(
+        "--max-seconds",
+        type=click.FloatRange(0, min_open=True),
+        metavar="N",
+        help="End the child after so many seconds; implies --isolate.",
+    ),
+    click.option(
+        "--max-memory",
+        metavar="SIZE",
+        callback=byte_size,
+        help="Memory that the child may take, such as 4GB (Linux); implies --isolate.",
+    ),
+)
+
 _in_child = False
 
 
@@ -58,38 +79,7 @@ def isolatable(function: Callable[..., Any]) -> Callable[..., Any]:
         arguments: list[str] = click.get_current_context().find_root().obj or sys.argv[1:]
         return _outside(arguments, seconds=max_seconds, memory=max_memory)
 
-    for option in reversed(
-        (
-            click.option(
-                "--isolate",
-                is_flag=True,
-                help="Run in a child process: a crash of the runtime becomes exit code 3.",
-            ),
-            click.option(
-                "--max-seconds",
-                type=click.FloatRange(0, min_open=True),
-                metavar="N",
-                help="End the child after so many seconds; implies --isolate.",
-            ),
-            click.option(
-                "--max-memory",
-                metavar="SIZE",
-                callback=_bytes,
-                help="Memory that the child may take, such as 4GB (Linux); implies --isolate.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-def _bytes(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
-    from onnx_affscore.byte_sizes import in_bytes
-
-    try:
-        return None if text is None else in_bytes(text)
-    except OptionError as exc:
-        raise click.BadParameter(str(exc)) from exc
+    return _LIMITS(command)
 
 
 def _outside(arguments: list[str], *, seconds: float | None, memory: int | None) -> int:

@@ -8,12 +8,12 @@ import click
 from onnx_affscore.cli.codes import COULD_NOT_ANALYSE, INCOMPLETE
 from onnx_affscore.cli.grouped import Grouped
 from onnx_affscore.cli.isolate import isolatable
+from onnx_affscore.cli.measuring import SCORING
 from onnx_affscore.cli.progress import progress_line
 from onnx_affscore.cli.shared import (
     ASKED,
     DEBUG,
     MODELS,
-    SCORING,
     say_notes,
     say_warnings,
 )
