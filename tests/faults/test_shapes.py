@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from onnx_affscore import api, signature
 from onnx_affscore.errors import AllocationError, DataError, RunError
@@ -196,26 +197,34 @@ def test_a_rank_that_the_file_says_and_the_run_does_not_confirm_is_that_of_the_r
     def port(name: str, kind: int, shape: list[Any]) -> Any:
         return helper.make_tensor_value_info(name, kind, shape)
 
+    state = port("s", TensorProto.FLOAT, ["n", 4])
+    nodes = [
+        helper.make_node("Identity", ["on"], ["stay"]),
+        helper.make_node("MatMul", ["s", "w"], ["m"]),
+        helper.make_node("Elu", ["m"], ["t"]),
+    ]
     turn = helper.make_graph(
-        [helper.make_node("Identity", ["on"], ["stay"]), helper.make_node("Elu", ["s"], ["t"])],
+        nodes,
         "turn",
-        [
-            port("i", TensorProto.INT64, []),
-            port("on", TensorProto.BOOL, []),
-            port("s", 1, ["n", 4]),
-        ],
-        [port("stay", TensorProto.BOOL, []), port("t", 1, ["n", 4])],
+        [port("i", TensorProto.INT64, []), port("on", TensorProto.BOOL, []), state],
+        [port("stay", TensorProto.BOOL, []), port("t", TensorProto.FLOAT, ["n", 4])],
     )
-    turns = helper.make_tensor("turns", TensorProto.INT64, [], [3])
-    loop = helper.make_node("Loop", ["turns", "", "x"], ["y"], body=turn)
-    graph = helper.make_graph([loop], "g", [port("x", 1, [4])], [port("y", 1, ["n", 4])], [turns])
+    weights = [
+        numpy_helper.from_array(np.array(3), "turns"),
+        numpy_helper.from_array(np.eye(4, dtype=np.float32), "w"),
+    ]
+    graph = helper.make_graph(
+        [helper.make_node("Loop", ["turns", "", "x"], ["y"], body=turn)],
+        "g",
+        [port("x", TensorProto.FLOAT, [4])],
+        [port("y", TensorProto.FLOAT, ["n", 4])],
+        weights,
+    )
     versions = [helper.make_opsetid("", 18)]
     path = tmp_path / "m.onnx"
-    path.write_bytes(
-        helper.make_model(graph, ir_version=9, opset_imports=versions).SerializeToString()
-    )
+    onnx.save(helper.make_model(graph, ir_version=9, opset_imports=versions), path)
     taps = api.instrumented(path, tmp_path / "tapped.onnx")
-    assert any(name.endswith("t") for name in taps)
+    assert [name.rpartition("::")[2] for name in taps] == ["t", "m"]
 
 
 def beyond(g: Builder, y: str, sizes: list[int]) -> str:
