@@ -23,6 +23,7 @@ from onnx_affscore.data.fit import fit, required
 from onnx_affscore.data.items import fit_rows
 from onnx_affscore.data.labelling import given_labels
 from onnx_affscore.data.opening import Request, Table
+from onnx_affscore.data.unpacking import refuse_bomb
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import Array, InputHint
 
@@ -34,7 +35,6 @@ _FAULTS = (
     *(ArithmeticError, RecursionError, MemoryError, NotImplementedError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
 )
-_SUSPECT, _RATIO = 1 << 28, 200  # bytes, and how many of them a packed byte may stand for
 
 Header = tuple[tuple[int, ...], np.dtype[np.generic]]
 
@@ -168,11 +168,8 @@ def _is_fit(header: Header, hint: InputHint) -> bool:
 def _member_header(archive: zipfile.ZipFile, name: str) -> Header:
     member = archive.getinfo(f"{name}.npy")
     where = f"{archive.filename}[{name}]"
-    if member.file_size > _SUSPECT and member.file_size > _RATIO * member.compress_size:
-        raise DataError(
-            f"{where}: found {member.compress_size} bytes that unpack to {member.file_size}, as a"
-            " decompression bomb does; if it is none save it with np.savez, which does not compress"
-        )
+    cure = "save it with np.savez, which does not compress"
+    refuse_bomb(member.file_size, packed=member.compress_size, where=where, cure=cure)
     with archive.open(member) as file:
         shape, dtype = _header(file)
         if not dtype.hasobject:

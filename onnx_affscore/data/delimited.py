@@ -180,6 +180,11 @@ def _open(path: Path, named: set[str]) -> _Delimited:
     tsv = path.name.lower().removesuffix(".gz").endswith(".tsv")
     delimiter = "\t" if tsv else max(_DELIMITERS, key=lambda d: _fitness(texts, d))
     head = list(_split(texts, delimiter))
+    if not head[0]:
+        raise DataError(
+            f"{path}, line {lines.numbers[0]}: found no row of a table, or a cell of more than"
+            f" {csv.field_size_limit()} characters; give a table whose cells are separated"
+        )
     header = _is_header(head[0], named)
     names = [c.strip() for c in head[0]] if header else [str(i + 1) for i in range(len(head[0]))]
     body = [row for row in head[header:] if len(row) == len(names)]

@@ -6,9 +6,9 @@ import tempfile
 import zlib
 from contextlib import ExitStack
 from pathlib import Path
-from shutil import copyfileobj
 from typing import IO
 
+from onnx_affscore.data.unpacking import GUNZIP, PIECE, refuse_bomb
 from onnx_affscore.errors import DataError
 
 __all__ = ["plain_text"]
@@ -22,7 +22,7 @@ def plain_text(path: Path) -> IO[bytes]:
     Raises
     ------
     DataError
-        The file cannot be read.
+        The file cannot be read, or is a decompression bomb.
     """
     packed = path.suffix.lower() == ".gz"
     try:
@@ -34,11 +34,17 @@ def plain_text(path: Path) -> IO[bytes]:
             text = codecs.EncodedFile(file, "utf-8", "utf-16") if wide else file
             with ExitStack() as failing:
                 plain = failing.enter_context(tempfile.TemporaryFile())
-                copyfileobj(text, plain, 4 * 2**20)
+                while piece := text.read(PIECE):
+                    if packed:
+                        size = path.stat().st_size
+                        refuse_bomb(file.tell(), packed=size, where=str(path), cure=GUNZIP)
+                    plain.write(piece)
                 plain.seek(0)
                 failing.pop_all()
             return plain
     except FileNotFoundError as exc:
         raise DataError(f"{path}: found no such file; check the path") from exc
+    except DataError:  # a ValueError that says it already
+        raise
     except (OSError, EOFError, ValueError, zlib.error) as exc:
         raise DataError(f"{path}: cannot be read ({exc}); save it again as UTF-8") from exc

@@ -305,3 +305,10 @@ def test_a_column_of_text_goes_through_a_tokenizer(tmp_path: Path) -> None:
     other = said(tmp_path, text_field="body")
     with pytest.raises(DataError, match="--text-field names 'body', but the columns of text are"):
         open_source(str(tmp_path / "t.csv"), hints, feeding=other)
+
+
+def test_a_first_row_that_is_no_row_of_a_table_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"0" * 200_000)
+    with pytest.raises(DataError, match="line 1: found no row of a table, or a cell of more than"):
+        open_source(path, [hint("x", ("n", 2))])

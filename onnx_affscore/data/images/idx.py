@@ -6,7 +6,7 @@ import struct
 import zlib
 from math import prod
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from onnx_affscore.data.images.choosing import choose
 from onnx_affscore.data.images.decoding import as_picture, needs_pillow
 from onnx_affscore.data.labelling import check_count
 from onnx_affscore.data.opening import Request, Table
+from onnx_affscore.data.unpacking import GUNZIP, MOST, PIECE, refuse_bomb
 from onnx_affscore.errors import DataError
 from onnx_affscore.records import Array, Labels
 
@@ -25,6 +26,7 @@ __all__ = ["is_idx", "open_idx", "read_idx"]
 _NAME: Final = re.compile(r".*[.-]idx\d?(-[a-z]+)?(\.gz)?", re.IGNORECASE | re.DOTALL)
 _TYPES: Final = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """The third byte of a file; numbers are big-endian."""
+_Opened: TypeAlias = IO[bytes] | gzip.GzipFile
 
 
 def is_idx(text: str) -> bool:
@@ -64,27 +66,61 @@ def read_idx(path: Path) -> Array:
     Raises
     ------
     DataError
-        There is no such file, it is no idx file, or its size is not what its head says.
+        There is no such file, it is no idx file, its size is not what its head says, or it is
+        a decompression bomb.
     """
+    packed = path.suffix.lower() == ".gz"
     try:
-        packed = path.suffix.lower() == ".gz"
-        data = gzip.decompress(path.read_bytes()) if packed else np.memmap(path, np.uint8, "r")
+        with gzip.open(path) if packed else path.open("rb") as file:
+            shape, dtype = _head(file, path)
+            size = prod(shape) * dtype.itemsize
+            if packed:
+                data, found = _unpacked(file, size, path)
+            else:
+                data = np.memmap(path, np.uint8, "r")[file.tell() :]
+                found = str(len(data))
     except FileNotFoundError as exc:
         raise DataError(f"{path}: found no such file; check the path") from exc
+    except DataError:  # a ValueError that says it already
+        raise
     except (OSError, EOFError, ValueError, zlib.error) as exc:
         raise DataError(f"{path}: cannot be read ({exc}); fetch it again") from exc
-    head = bytes(data[:4])
+    if found != str(size):
+        raise DataError(
+            f"{path}: found {found} bytes behind its head, wanted {size} for the shape {shape} that"
+            " it tells; it is cut short or damaged, fetch it again"
+        )
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def _head(file: _Opened, path: Path) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    """The shape and the type that a file begins with."""
+    head = file.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES:
         raise DataError(f"{path}: found no idx file (it begins {head.hex()}); give another file")
-    rank, dtype = head[3], np.dtype(_TYPES[head[2]])
-    start = 4 + 4 * rank
-    shape = struct.unpack(f">{rank}I", bytes(data[4:start])) if len(data) >= start else ()
-    if rank < 1 or len(data) != start + prod(shape) * dtype.itemsize or not shape:
+    sizes = file.read(4 * head[3])
+    if not sizes or len(sizes) < 4 * head[3]:
         raise DataError(
-            f"{path}: found {len(data)} bytes, wanted {start + prod(shape) * dtype.itemsize} for"
-            f" the shape {shape} of its head; it is cut short or damaged, fetch it again"
+            f"{path}: found {len(sizes)} bytes for the {head[3]} sizes in its head, wanted 4 for"
+            " each of one or more; it is cut short or damaged, fetch it again"
         )
-    return np.frombuffer(data, dtype, offset=start).reshape(shape)
+    return struct.unpack(f">{head[3]}I", sizes), np.dtype(_TYPES[head[2]])
+
+
+def _unpacked(file: _Opened, size: int, path: Path) -> tuple[Array, str]:
+    """The next ``size`` bytes, and how many there are; no more than one is unpacked behind them."""
+    packed = path.stat().st_size
+    if size > MOST * packed:
+        raise DataError(
+            f"{path}: found {packed} bytes, wanted the {size} that its head tells packed, which"
+            f" takes {-(-size // MOST)} at least; it is cut short or damaged, fetch it again"
+        )
+    data, at = np.empty(size, np.uint8), 0
+    while at < size and (piece := file.read(min(PIECE, size - at))):
+        data[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
+        at += len(piece)
+        refuse_bomb(at, packed=packed, where=str(path), cure=GUNZIP)
+    return data, f"more than {at}" if file.read(1) else str(at)
 
 
 def _labels(path: Path, told: str | None, *, rows: int) -> Labels | None:
