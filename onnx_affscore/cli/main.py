@@ -11,6 +11,7 @@ import click
 from onnx_affscore import __version__
 from onnx_affscore.cli.codes import COULD_NOT_ANALYSE, INTERRUPTED
 from onnx_affscore.cli.interrupts import at_once
+from onnx_affscore.cli.streams import bear_with_streams
 from onnx_affscore.cli.talk import say
 from onnx_affscore.errors import AffscoreError
 from onnx_affscore.plain_text import printable
@@ -58,6 +59,7 @@ def main() -> None:
 
 def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the contract's code."""
+    bear_with_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
     debug, stdout = "--debug" in arguments, sys.stdout
     try:

@@ -10,8 +10,10 @@ from onnx_affscore import cli, errors
 from onnx_affscore.cli import codes
 
 COMMANDS = [p for p in Path(cli.__path__[0]).glob("*.py") if p.name != "codes.py"]
-PAGE = Path(__file__).parents[2] / "docs" / "auditing.md"
-OURS = {getattr(codes, name) for name in codes.__all__} | {codes.BY_SIGNAL + 15}
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "auditing.md"
+TERMINATED = codes.BY_SIGNAL + 15
+OURS = {getattr(codes, name) for name in codes.__all__} | {TERMINATED}
 NUMBERS = OURS | {e.exit_code for e in vars(errors).values() if hasattr(e, "exit_code")}
 
 
@@ -62,3 +64,12 @@ def test_a_code_of_its_own_would_be_found(source: str) -> None:
 def test_the_page_lists_the_codes_below_those_of_signals() -> None:
     listed = {int(n) for n in re.findall(r"^\| (\d) \|", PAGE.read_text("utf-8"), re.MULTILINE)}
     assert listed == {0} | {n for n in NUMBERS if n < codes.BY_SIGNAL}
+
+
+def test_troubleshooting_and_the_read_me_list_all_codes() -> None:
+    wanted = {0} | NUMBERS - {codes.BY_SIGNAL}
+    table = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    assert {int(n) for n in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == wanted
+    sentence = re.search(r"Exit codes: (.*?)\.", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert sentence is not None
+    assert {int(n) for n in re.findall(r"\d+", sentence[1])} == wanted
