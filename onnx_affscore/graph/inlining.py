@@ -32,17 +32,24 @@ def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
     metadata of that node wherever it has none of its own. What ONNX has to convert, of functions
     written for other versions of operators than the model's, loses its names.
 
-    Raises :class:`ModelError` where functions call themselves, or cannot be inlined.
+    Raises :class:`ModelError` where functions call themselves, would bring more nodes than any
+    real model has, or cannot be inlined.
     """
     if not proto.functions:
         return proto
     functions = {_function_key(f): f for f in proto.functions}
-    _refuse_circles(functions)
+    _refuse_growth(proto.graph, functions)
     work = onnx.ModelProto()
     work.CopyFrom(proto)
     del work.functions[:]
     unfolding = _Unfolding(functions, work)
-    unfolding.unfold(work.graph.node)
+    try:
+        unfolding.unfold(work.graph.node)
+    except RecursionError as exc:
+        raise ModelError(
+            f"the model's {len(functions)} functions call one another too deep to be inlined;"
+            " wanted fewer levels: export the model without functions"
+        ) from exc
     convert = unfolding.other_versions
     try:
         inlined = inliner.inline_local_functions(work, convert_version=convert)
@@ -94,11 +101,6 @@ class _Unfolding:
     ) -> None:
         for node in nodes:
             self.nodes += 1
-            if self.nodes > _MOST_NODES:
-                raise ModelError(
-                    f"the model's functions hold more than {_MOST_NODES} nodes where they are"
-                    " called; wanted fewer: export the model without functions"
-                )
             own = {p.key for p in node.metadata_props}
             node.metadata_props.extend(p for p in call.metadata_props if p.key not in own | {_NAME})
             name = self._fresh(f"{prefix}/{node.name or node.op_type}")
@@ -171,13 +173,29 @@ def _graphs(nodes: Sequence[onnx.NodeProto]) -> Iterator[Sequence[onnx.NodeProto
             yield from _graphs(graph.node)
 
 
-def _refuse_circles(functions: Mapping[Key, onnx.FunctionProto]) -> None:
+def _refuse_growth(graph: onnx.GraphProto, functions: Mapping[Key, onnx.FunctionProto]) -> None:
+    """Count the nodes that the calls will bring, before any of them is there."""
+    sizes: dict[Key, int] = {}
+    for key in _called_first(functions):
+        within = [_call_key(n) for nodes in _graphs(functions[key].node) for n in nodes]
+        sizes[key] = len(within) + sum(sizes.get(called, 0) for called in within)
+    calls = [_call_key(n) for nodes in _graphs(graph.node) for n in nodes]
+    found = sum(sizes.get(called, 0) for called in calls)
+    if found > _MOST_NODES:
+        raise ModelError(
+            f"the model's functions hold more than {_MOST_NODES} nodes where they are"
+            " called; wanted fewer: export the model without functions"
+        )
+
+
+def _called_first(functions: Mapping[Key, onnx.FunctionProto]) -> list[Key]:
+    """The functions in such an order that none calls one behind it."""
     calls = {
-        key: [k for g in _graphs(f.node) for n in g if (k := _call_key(n)) in functions]
+        key: {k for g in _graphs(f.node) for n in g if (k := _call_key(n)) in functions}
         for key, f in functions.items()
     }
     try:
-        TopologicalSorter(calls).prepare()
+        return list(TopologicalSorter(calls).static_order())
     except CycleError as exc:
         circle = " -> ".join(name for _, name, _ in reversed(exc.args[1]))
         raise ModelError(

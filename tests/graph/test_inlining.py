@@ -1,6 +1,6 @@
 """Functions are put where they are called; names lead back to the call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from onnx_affscore.errors import ModelError
+from onnx_affscore.graph import inlining
 from onnx_affscore.graph.inlining import inline_functions
 from onnx_affscore.graph.names import module_path
 from onnx_affscore.records import Array
@@ -225,13 +226,59 @@ def test_functions_that_call_one_another_in_a_circle_are_refused() -> None:
         inline_functions(_model([_call("One", "x", "y")], one, two))
 
 
-def test_functions_that_grow_without_bound_are_refused() -> None:
+def _doubling(depth: int) -> onnx.ModelProto:
+    """2^(depth + 1) - 1 nodes in functions, called once."""
     functions = [_function("F0", [helper.make_node("Relu", ["a"], ["b"])])]
-    for i in range(1, 20):
+    for i in range(1, depth + 1):
         calls = [_call(f"F{i - 1}", "a", "t"), _call(f"F{i - 1}", "t", "b")]
         functions.append(_function(f"F{i}", calls))
-    with pytest.raises(ModelError, match="more than 200000 nodes where they are called"):
-        inline_functions(_model([_call("F19", "x", "y")], *functions))
+    return _model([_call(f"F{depth}", "x", "y")], *functions)
+
+
+def test_functions_that_grow_without_bound_are_refused_before_any_is_copied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(inlining, "_Unfolding")
+    for depth in (19, 40, 3000):  # the last has more nodes than a float can tell
+        with pytest.raises(ModelError, match="more than 200000 nodes where they are called"):
+            inline_functions(_doubling(depth))
+
+
+@pytest.mark.parametrize("make", [
+    lambda: _doubling(4),
+    lambda: _model([_call("Block", "x", "h"), _call("Block", "h", "y")], BLOCK, SLOPED, RELU),
+    lambda: _model(_choice(_call("Act", "x", "t"), _call("Block", "x", "e"), "y"),
+                   RELU, SLOPED, BLOCK),
+    lambda: _model([_call("Chosen", "x", "y", slope=0.5)],
+                   _function("Chosen", _choice(_call("Act", "a", "t"), _leaky("a", "e"), "b"),
+                             attributes=["slope"]), RELU),
+])  # fmt: skip
+def test_nodes_are_counted_as_they_will_be(
+    make: Callable[[], onnx.ModelProto], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bound is where expansion, which counts for itself, comes to so many nodes."""
+    copied = []
+    count = inlining._Unfolding._name_after
+
+    def counting(self: Any, prefix: str, call: onnx.NodeProto, nodes: Any) -> None:
+        copied.append(len(nodes))
+        count(self, prefix, call, nodes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inlining._Unfolding, "_name_after", counting)
+        inline_functions(make())
+    monkeypatch.setattr(inlining, "_MOST_NODES", sum(copied))
+    assert not inline_functions(make()).functions
+    monkeypatch.setattr(inlining, "_MOST_NODES", sum(copied) - 1)
+    with pytest.raises(ModelError, match="where they are called"):
+        inline_functions(make())
+
+
+def test_functions_that_call_one_another_too_deep_are_refused() -> None:
+    functions = [_function(f"F{i}", [_call(f"F{i + 1}", "a", "b")]) for i in range(1500)]
+    functions.append(_function("F1500", [helper.make_node("Relu", ["a"], ["b"])]))
+    with pytest.raises(ModelError, match="1501 functions call one another too deep"):
+        inline_functions(_model([_call("F0", "x", "y")], *functions))
 
 
 def test_what_the_inliner_refuses_is_a_model_error() -> None:
