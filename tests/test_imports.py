@@ -35,6 +35,7 @@ _BOTTOM: dict[str, tuple[set[str], set[str]]] = {
     "fields.py": (set(), set()),
     "leaving.py": (set(), set()),
     "plain_text.py": (set(), set()),
+    "given_json.py": (set(), set()),
     "groups.py": ({"fields"}, set()),
     "records.py": ({"feeds", "fields", "groups", "features"}, {"report"}),
     "protocols.py": ({"records"}, set()),
@@ -171,7 +172,7 @@ def test_an_audit_rests_on_statistics_and_records_alone() -> None:
 
 def test_siblings_import_nothing_above_them() -> None:
     below = {"fields", "records", "errors", "protocols", "taps", "asked", "comparison", "findings"}
-    below |= {"leaving", "plain_text"}
+    below |= {"leaving", "plain_text", "given_json"}
     below |= {"plugins", "feeds", "feeding", "groups", "features"}
     upward = [
         str(i)

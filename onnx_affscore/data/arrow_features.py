@@ -1,8 +1,9 @@
 """What Hugging Face's library says of the columns of a table that it wrote: classes, pictures."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
+
+from onnx_affscore.given_json import parsed
 
 __all__ = ["Features", "class_names", "features_of", "holds_pictures"]
 
@@ -21,7 +22,7 @@ _WEBP: Final = b"WEBP"
 def features_of(schema: Any) -> Features:
     """The features in the metadata of an Arrow schema, none where it has no such or broken ones."""
     try:
-        told = json.loads((schema.metadata or {}).get(_KEY, b"{}"))
+        told = parsed((schema.metadata or {}).get(_KEY, b"{}"))
         found = told["info"]["features"]
     except (ValueError, LookupError, TypeError):
         return {}

@@ -1,6 +1,5 @@
 """Data sets that Hugging Face's library saved to disk, read without it: Arrow files and JSON."""
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,6 +7,7 @@ from onnx_affscore.data.arrow import ArrowFrame, arrow_pieces
 from onnx_affscore.data.arrow_data import as_data
 from onnx_affscore.data.opening import Request, Table
 from onnx_affscore.errors import DataError
+from onnx_affscore.given_json import parsed
 
 __all__ = ["is_saved_dataset", "open_saved_dataset"]
 
@@ -90,7 +90,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = parsed(path.read_text("utf-8"))
     except (OSError, ValueError) as exc:
         raise DataError(f"{path}: cannot be read ({exc}); save the data set again") from exc
     return found if isinstance(found, dict) else {}

@@ -1,6 +1,5 @@
 """Texts by row, one at a time from their file: .txt by line or paragraph, .jsonl by field."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Final
 from onnx_affscore.data.stretches import Stretches, index_stretches
 from onnx_affscore.errors import DataError
 from onnx_affscore.feeding import Feeding
+from onnx_affscore.given_json import parsed
 from onnx_affscore.records import Labels
 
 __all__ = ["Text", "Texts", "json_texts", "plain_texts"]
@@ -97,11 +97,9 @@ def _labels(lines: Stretches, field: str) -> Iterator[str]:
 def _object(lines: Stretches, row: int) -> dict[str, Any]:
     text = lines.read(row)
     try:
-        found = json.loads(text)
+        found = parsed(text)
     except ValueError as exc:
         raise DataError(f"{lines.place(row)}: found no JSON ({exc})") from exc
-    except RecursionError as exc:
-        raise DataError(f"{lines.place(row)}: found JSON that is nested too deeply") from exc
     if not isinstance(found, dict):
         raise DataError(
             f"{lines.place(row)}: found {type(found).__name__}; wanted a JSON object with fields"

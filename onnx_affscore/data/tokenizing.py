@@ -1,6 +1,5 @@
 """The tokenizer of a model, from tokenizer.json and the files that lie beside it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnx_affscore.errors import DataError, MissingExtraError
+from onnx_affscore.given_json import parsed
 from onnx_affscore.records import Array
 
 __all__ = ["Encoded", "Tokenizer"]
@@ -131,7 +131,7 @@ def _beside(file: Path) -> dict[str, Any]:
         path = file.parent / name
         if path.is_file() and path != file:
             try:
-                found = json.loads(path.read_text("utf-8"))
+                found = parsed(path.read_text("utf-8"))
             except (OSError, ValueError) as exc:
                 raise DataError(
                     f"{path}: cannot be read as JSON ({exc}); mend or remove it"

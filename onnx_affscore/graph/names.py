@@ -5,12 +5,12 @@ Exporters leave the path in different places: PyTorch's TorchScript exporter in 
 (``model/conv1/Relu``). Where nothing was left, the output tensor has to do.
 """
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 
 import onnx
 
+from onnx_affscore.given_json import parsed
 from onnx_affscore.plain_text import printable
 
 __all__ = ["module_path", "printable", "unique"]
@@ -55,8 +55,10 @@ def _scope_of(node: onnx.NodeProto) -> list[str]:
         if prop.key != _SCOPES:
             continue
         try:
-            scopes = json.loads(prop.value.replace("'", '"'))
+            scopes = parsed(prop.value.replace("'", '"'))
         except ValueError:
+            return []
+        if not isinstance(scopes, list):
             return []
         # The last entry is the operation; the one before it the innermost module.
         modules = [s for s in scopes[:-1] if isinstance(s, str) and s]

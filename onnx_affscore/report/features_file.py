@@ -16,6 +16,7 @@ import numpy as np
 
 from onnx_affscore.errors import DataError, OptionError
 from onnx_affscore.features import Features
+from onnx_affscore.given_json import parsed
 from onnx_affscore.records import Array, FeatureSample, Labels, PairedSample
 from onnx_affscore.report.array_files import KINDS, ArrayFile
 from onnx_affscore.report.files import replacing
@@ -163,7 +164,7 @@ def load_features(path: str | os.PathLike[str]) -> FeatureFile:
         raise _refusal(path, f"its suffix is none of {', '.join(KINDS)}")
     text, member = kind.open(path)
     try:
-        about = json.loads(text)
+        about = parsed(text)
         if (about["format"], about["version"]) != (FORMAT, VERSION):
             raise _refusal(path, f"it is {about['format']} of version {about['version']}")
         classes = about["classes"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from onnx_affscore.errors import OptionError, StorageError
+from onnx_affscore.given_json import parsed
 from onnx_affscore.leaving import PART, keeping, put_in_place
 from onnx_affscore.records import InputHint
 from onnx_affscore.resume.journal import Journal
@@ -98,7 +99,7 @@ def _same_run(path: Path, run: dict[str, Any]) -> Iterator[str]:
     """Write down the run, or compare it with the one that was: yield what may be as it is."""
     run = _FORMAT | run
     try:
-        kept = json.loads((path / _RUN).read_text("utf-8"))
+        kept = parsed((path / _RUN).read_text("utf-8"))
     except FileNotFoundError:
         strangers = sorted(p.name for p in path.iterdir() if not _OURS.fullmatch(p.name))
         if strangers:

@@ -11,6 +11,8 @@ from onnx_affscore.errors import DataError, MissingExtraError
 
 from .text_files import CLS, PAD, SEP, ids_of, tokenizer_json
 
+DEEP = "[" * 200_000
+
 
 def test_a_file_and_its_folder_are_one_tokenizer(tmp_path: Path) -> None:
     path = tokenizer_json(tmp_path)
@@ -64,8 +66,12 @@ def test_what_is_no_tokenizer_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"found no tokenizer in it .*save_pretrained"):
         Tokenizer.load(str(tmp_path))
     tokenizer_json(tmp_path)
-    (tmp_path / "tokenizer_config.json").write_text("{")
-    with pytest.raises(DataError, match=r"tokenizer_config\.json: cannot be read as JSON"):
+    for content in ("{", DEEP):
+        (tmp_path / "tokenizer_config.json").write_text(content)
+        with pytest.raises(DataError, match=r"tokenizer_config\.json: cannot be read as JSON"):
+            Tokenizer.load(str(tmp_path))
+    (tmp_path / "tokenizer.json").write_text(DEEP)
+    with pytest.raises(DataError, match=r"found no tokenizer in it"):
         Tokenizer.load(str(tmp_path))
 
 

@@ -34,6 +34,11 @@ EXPORTED = {
     "plain": ([node("relu_7")], ("relu_7", "")),
     "unnamed": ([node("")], ("tensor", "")),
     "damaged metadata": ([node("relu", scopes="[broken")], ("relu", "")),
+    "metadata without end": ([node("relu", scopes="[" * 200_000)], ("relu", "")),
+    "metadata of another kind": (
+        [node("relu", scopes=7), node("relu", scopes="{'a': 1}"), node("relu", scopes="null")],
+        ("relu", ""),
+    ),
 }
 
 

@@ -184,6 +184,9 @@ def test_a_file_that_is_none_is_refused(suffix: str, signature: Signature, tmp_p
     np.savez(tmp_path / "other.npz", about=np.frombuffer(b'{"format": "x"}', np.uint8))
     with pytest.raises(DataError, match="holds no features: what it says of itself"):
         load_features(tmp_path / "other.npz")
+    np.savez(tmp_path / "deep.npz", about=np.frombuffer(b"[" * 200_000, np.uint8))
+    with pytest.raises(DataError, match="nested too deeply"):
+        load_features(tmp_path / "deep.npz")
     about = b'{"format": "other", "version": 3}'
     np.savez(tmp_path / "other.npz", about=np.frombuffer(about, np.uint8))
     with pytest.raises(DataError, match=r"^\S+npz holds no features: it is other of version 3; "):

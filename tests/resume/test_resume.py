@@ -257,9 +257,10 @@ def test_a_file_in_place_of_the_folder_is_refused(model: Path, folder: Path) -> 
         signature(model, X, resume=model)
 
 
-def test_a_damaged_list_of_the_run_is_refused(model: Path, folder: Path) -> None:
+@pytest.mark.parametrize("content", ['{"journal": 1', "[" * 200_000], ids=["cut", "deep"])
+def test_a_damaged_list_of_the_run_is_refused(content: str, model: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
-    (folder / "run.json").write_text('{"journal": 1')
+    (folder / "run.json").write_text(content)
     with pytest.raises(OptionError, match=r"run\.json there cannot be read"):
         signature(model, X, resume=folder)
 

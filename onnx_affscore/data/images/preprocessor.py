@@ -1,6 +1,5 @@
 """Hugging Face's preprocessor_config.json as a preset; what is not known here is refused."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +7,7 @@ from typing import Any, Final
 from onnx_affscore.data.images.geometry import RESAMPLES, Size
 from onnx_affscore.data.images.presets import Preset
 from onnx_affscore.errors import DataError
+from onnx_affscore.given_json import parsed
 
 __all__ = ["read_preprocessor"]
 
@@ -36,7 +36,7 @@ def read_preprocessor(path: Path) -> Preset:
         It is no such file, or asks for a step that is not known here.
     """
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = parsed(path.read_text("utf-8"))
     except (OSError, ValueError) as exc:
         raise DataError(f"cannot be read as JSON ({exc})") from exc
     if not isinstance(found, dict) or not _KNOWN & found.keys():

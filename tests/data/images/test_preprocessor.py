@@ -157,7 +157,8 @@ def test_what_is_not_known_is_refused(settings: object, message: str, tmp_path: 
         preset(tmp_path, settings)
 
 
-def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "p.json").write_bytes(b"\xff")
+@pytest.mark.parametrize("content", [b"\xff", b"{", b"[" * 200_000 + b"]" * 200_000])
+def test_a_file_that_is_no_json_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_bytes(content)
     with pytest.raises(DataError, match=r"p\.json: cannot be read as JSON"):
         find_preset(str(tmp_path / "p.json"))
