@@ -75,14 +75,17 @@ def check_tensors(proto: onnx.ModelProto, path: Path, folder: Path) -> None:
                 f"{where} has the element type {tensor.data_type}; wanted one that ONNX"
                 f" {onnx.__version__} knows: {_CURE}"
             )
+        kind = TensorProto.DataType.Name(tensor.data_type)
+        declared = f"{where} is declared {kind} {_short(str(list(tensor.dims[:99])))}"
+        if min(tensor.dims, default=0) < 0:
+            raise ModelError(f"{declared}; wanted no dimension below 0: {_CURE}")
         outside = external_location(tensor) is not None
         held = _in_file(tensor, where, folder) if outside else _held(tensor)
         wanted, found, what = held
-        if min(tensor.dims, default=0) < 0 or found < wanted or (found > wanted and not outside):
-            kind = TensorProto.DataType.Name(tensor.data_type)
+        if found < wanted or (found > wanted and not outside):
             raise ModelError(
-                f"{where} is declared {kind} {_short(str(list(tensor.dims[:99])))}, which takes"
-                f" {_short(str(wanted))} {what}, and {found} are there: {_CURE}"
+                f"{declared}, which takes {_short(str(wanted))} {what}, and {found} are there:"
+                f" {_CURE}"
             )
 
 
@@ -102,8 +105,19 @@ def _held(tensor: TensorProto) -> tuple[int, int, str]:
 def _in_file(tensor: TensorProto, where: str, folder: Path) -> tuple[int, int, str]:
     """How many bytes a tensor wants of its file, and how many there are from its offset on."""
     size = _file_size(tensor, where, folder)
-    given = _number(tensor, "length", where)
-    return max(_in_bytes(tensor), given), size - _number(tensor, "offset", where), "bytes"
+    offset, length = (_number(tensor, key, where) for key in ("offset", "length"))
+    file = repr(_short(external_location(tensor) or ""))
+    if offset > size:
+        raise ModelError(
+            f"{where} has its data from byte {offset} of {file} on, and {size} bytes are there:"
+            f" {_CURE}"
+        )
+    if length > size - offset:
+        raise ModelError(
+            f"{where} has its data in {length} bytes of {file}, and {size - offset} are there:"
+            f" {_CURE}"
+        )
+    return _in_bytes(tensor), size - offset, "bytes"
 
 
 def _in_bytes(tensor: TensorProto) -> int:

@@ -67,7 +67,8 @@ def lies(
             r"FLOAT \[2147483648, 2147483648\], which takes \d+ bytes",
         ),
         (lies(dims=[2**62, 2**62, 4]), "takes .* bytes, and 48 are there"),
-        (lies(dims=[-4, -3]), r"\[-4, -3\]"),
+        (lies(dims=[-4, -3]), r"is declared FLOAT \[-4, -3\]; wanted no dimension below 0"),
+        (lies(dims=[-1, 12]), r"FLOAT \[-1, 12\]; wanted no dimension below 0"),
         (lies(dims=[0, 2**62]), "takes 0 bytes, and 48 are there"),
         (lies(dims=[1] * 200_000), r"takes 4 bytes"),
         (lies(raw=bytes(47)), "takes 48 bytes, and 47 are there"),
@@ -95,9 +96,18 @@ def test_what_does_not_fit_the_bytes_there_is_refused(
         ({"location": "w.data", "offset": "\u0663"}, "the offset"),
         ({"location": "w.data", "offset": "9" * 5000}, "the offset"),
         ({"location": "w.data", "offset": "1"}, "takes 48 bytes, and 47 are there"),
-        ({"location": "w.data", "offset": str(2**62)}, "takes 48 bytes, and -"),
+        (
+            {"location": "w.data", "offset": str(2**63)},
+            f"from byte {2**63} of 'w.data' on, and 48 bytes are there",
+        ),
+        ({"location": "w.data", "offset": "49"}, "from byte 49 of 'w.data' on, and 48 bytes"),
+        ({"location": "w.data", "offset": "48"}, "takes 48 bytes, and 0 are there"),
         ({"location": "w.data", "length": "-48"}, "the length '-48'"),
-        ({"location": "w.data", "length": "49"}, "takes 49 bytes, and 48 are there"),
+        ({"location": "w.data", "length": "49"}, "in 49 bytes of 'w.data', and 48 are there"),
+        (
+            {"location": "w.data", "offset": "8", "length": str(2**50)},
+            f"in {2**50} bytes of 'w.data', and 40 are there",
+        ),
         ({"location": "folder"}, "missing or no regular file"),
         ({"location": "fifo"}, "missing or no regular file"),
         ({"location": "circle"}, "no path|missing"),
@@ -181,6 +191,21 @@ def test_external_values_are_mapped_from_their_place(tmp_path: Path) -> None:
     found = array_of(load(path).proto.graph.initializer[0], tmp_path)
     assert isinstance(found, np.memmap)
     assert (found == values.reshape(4, 3)).all()
+
+
+def test_a_symbolic_link_is_followed_inside_and_a_hard_link_is_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    values = np.arange(12, dtype=np.float32)
+    (tmp_path / "store").write_bytes(values.tobytes())
+    (folder / "hard").hardlink_to(tmp_path / "store")
+    (folder / "inside").symlink_to("hard")
+    (folder / "outside").symlink_to("../store")
+    for name in ("hard", "inside"):
+        proto = load(changed(outside(location=name), folder)).proto
+        assert (array_of(proto.graph.initializer[0], folder) == values.reshape(4, 3)).all()
+    with pytest.raises(ModelError, match="'outside', outside the model's folder"):
+        load(changed(outside(location="outside"), folder))
 
 
 @pytest.mark.parametrize("name", PACKED)
