@@ -89,6 +89,8 @@ class Options:
         _one_of("covariance", self.covariance, COVARIANCES)
         _one_of("pool", self.pool, POOLS)
         _one_of("sparsity", self.sparsity, SPARSITIES)
+        if self.resume == "":
+            raise OptionError("resume is an empty name; wanted a folder, . is the current one")
         if self.by is not None:
             _one_of("by", self.by, BY)
         if self.provider is not None and self.device != "auto":

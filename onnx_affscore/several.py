@@ -131,7 +131,7 @@ def _own(options: Mapping[str, Any], name: str, *, several: bool) -> dict[str, A
         if own.get(key) is not None:
             option = f"--{key.replace('_', '-')}"
             own[key] = filled(str(own[key]), name, option=option, several=several)
-    if several and own.get("resume") is not None:
+    if several and own.get("resume"):  # an empty one is refused later on
         own["resume"] = Path(own["resume"]) / name
     return own
 

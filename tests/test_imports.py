@@ -52,7 +52,7 @@ _LIGHT = {
     *("click", "onnx_affscore", "onnx_affscore.errors", "onnx_affscore.plain_text"),
     *(f"onnx_affscore.cli.{name}" for name in ("codes", "grouped", "interrupts", "isolate")),
     *(f"onnx_affscore.cli.{name}" for name in ("measuring", "progress", "shared", "talk")),
-    "onnx_affscore.cli.streams",
+    *("onnx_affscore.cli.resuming", "onnx_affscore.cli.streams"),
 }
 
 

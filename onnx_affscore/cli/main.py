@@ -11,6 +11,7 @@ import click
 from onnx_affscore import __version__
 from onnx_affscore.cli.codes import COULD_NOT_ANALYSE, INTERRUPTED
 from onnx_affscore.cli.interrupts import at_once
+from onnx_affscore.cli.resuming import held
 from onnx_affscore.cli.streams import bear_with_streams
 from onnx_affscore.cli.talk import say
 from onnx_affscore.errors import AffscoreError
@@ -94,8 +95,8 @@ def _last_words(word: str, *, resumable: bool) -> str:
     if leaving := sys.modules.get("onnx_affscore.leaving"):
         leaving.leave()
     kept = _kept()
-    if kept == "" and resumable:
-        kept = "nothing is kept; --resume DIR keeps finished batches"
+    if resumable and not kept:
+        kept = held(working=kept == "")
     return printable(f"{word}: {kept}" if kept else word)
 
 

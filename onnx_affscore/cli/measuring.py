@@ -2,6 +2,7 @@
 
 import click
 
+from onnx_affscore.cli.resuming import resume_folder
 from onnx_affscore.cli.shared import byte_size, together
 
 __all__ = ["SCORING"]
@@ -182,6 +183,7 @@ SCORING = together(
         "--resume",
         type=click.Path(file_okay=False),
         metavar="DIR",
+        callback=resume_folder,
         help="Keep finished batches in DIR; the same command goes on from there.",
     ),
     click.option(

@@ -2,7 +2,7 @@
 
 import json
 import os
-import re
+import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from onnx_affscore.errors import OptionError, StorageError
 from onnx_affscore.given_json import parsed
 from onnx_affscore.leaving import PART, keeping, put_in_place
 from onnx_affscore.records import InputHint
+from onnx_affscore.resume.holdings import BESIDES, GROUP, SUFFIX
 from onnx_affscore.resume.journal import Journal
 from onnx_affscore.resume.pass_log import PassLog
 from onnx_affscore.taps import TapKey
@@ -21,11 +22,7 @@ __all__ = ["Kept", "open_kept"]
 
 _RUN: Final = "run.json"
 _LOCK: Final = "lock"
-_OURS: Final = re.compile(rf"{_LOCK}|{PART.pattern}")
-_BESIDES: Final = ("census", "second")  # passes that are no measure of the work
-_GROUP: Final = re.compile(r"group-(\d+)-")
 _GOES_ON: Final = "the same command goes on"
-_SUFFIX: Final = ".journal"
 _FORMAT: Final = {"journal": 2}
 _MACHINE: Final = "machine"
 
@@ -43,16 +40,16 @@ class Kept:
 
     def begin(self, name: str, taps: Sequence[TapKey], hints: Sequence[InputHint]) -> PassLog:
         """Return the log of a pass; its name is the same at every start of a run."""
-        journal = None if self.folder is None else Journal(self.folder / f"{name}{_SUFFIX}")
+        journal = None if self.folder is None else Journal(self.folder / f"{name}{SUFFIX}")
         log = PassLog(journal, taps, hints)
         self._open.append(log)
         return log
 
     def told(self, name: str, samples: int, total: int | None) -> None:
         """Note how many samples of a pass are kept, for the last words of the process."""
-        if self.folder is None or name.endswith(_BESIDES):
+        if self.folder is None or name.endswith(BESIDES):
             return
-        group = _GROUP.match(name)
+        group = GROUP.match(name)
         of_all = f" of {total}" if total is not None else ""
         sites = f" (group {group[1]} of the sites)" if group else ""
         keeping(f"{samples}{of_all} samples{sites} are kept in {self.folder}; {_GOES_ON}")
@@ -79,6 +76,7 @@ def open_kept(
     path = Path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
+        _written(path)  # what is not ours stays as it is: no lock is put there
         descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except FileExistsError as exc:
         raise OptionError(f"--resume {path}: it is a file; wanted a folder") from exc
@@ -98,26 +96,10 @@ def open_kept(
 def _same_run(path: Path, run: dict[str, Any]) -> Iterator[str]:
     """Write down the run, or compare it with the one that was: yield what may be as it is."""
     run = _FORMAT | run
-    try:
-        kept = parsed((path / _RUN).read_text("utf-8"))
-    except FileNotFoundError:
-        strangers = sorted(p.name for p in path.iterdir() if not _OURS.fullmatch(p.name))
-        if strangers:
-            raise OptionError(
-                f"--resume {path}: the folder holds other things ({strangers[0]}); wanted an empty"
-                " folder, a new one, or that of an earlier start"
-            ) from None
+    kept = _written(path)
+    if kept is None:
         _write(path / _RUN, json.dumps(run, indent=1))
         return
-    except (OSError, ValueError) as exc:
-        raise OptionError(
-            f"--resume {path}: {_RUN} there cannot be read ({exc}); give another folder"
-        ) from exc
-    if not isinstance(kept, dict):
-        raise OptionError(
-            f"--resume {path}: {_RUN} there holds {_shown(kept)}, wanted what an earlier start"
-            " wrote of its run; give another folder"
-        )
     names = [n for n in dict.fromkeys([*kept, *run]) if n != _MACHINE]
     off = [
         f"{n} {_shown(run.get(n))}, kept {_shown(kept.get(n))}"
@@ -134,6 +116,41 @@ def _same_run(path: Path, run: dict[str, Any]) -> Iterator[str]:
             f"went on with what another machine had run ({_shown(kept.get(_MACHINE))}): scores may"
             " differ by rounding from those of one machine"
         )
+
+
+def _written(path: Path) -> dict[str, Any] | None:
+    """What an earlier start wrote of its run, None where there was none.
+
+    Raises :class:`OptionError` where the folder holds what no start has put there.
+    """
+    try:
+        kept = parsed((path / _RUN).read_text("utf-8"))
+    except FileNotFoundError:
+        strangers = sorted(p.name for p in path.iterdir() if not _ours(p))
+        if strangers and not (path / _RUN).exists():  # another process may have just begun
+            raise OptionError(
+                f"--resume {path}: the folder holds other things ({strangers[0]}); wanted an empty"
+                " folder, a new one, or that of an earlier start"
+            ) from None
+        return None
+    except (OSError, ValueError) as exc:
+        raise OptionError(
+            f"--resume {path}: {_RUN} there cannot be read ({exc}); give another folder"
+        ) from exc
+    if not isinstance(kept, dict) or not kept.keys() >= _FORMAT.keys():
+        raise OptionError(
+            f"--resume {path}: {_RUN} there holds {_shown(kept)}, which is no record of a run;"
+            " wanted what an earlier start wrote, give another folder"
+        )
+    return kept
+
+
+def _ours(path: Path) -> bool:
+    """Whether a start may have put this there before it wrote of its run; a lock holds nothing."""
+    if path.name == _LOCK:
+        about = path.lstat()
+        return stat.S_ISREG(about.st_mode) and not about.st_size
+    return PART.fullmatch(path.name) is not None
 
 
 def _shown(value: object) -> str:

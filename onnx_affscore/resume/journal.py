@@ -13,9 +13,10 @@ from typing import Any, Final, final
 import numpy as np
 
 from onnx_affscore.errors import OptionError, StorageError
+from onnx_affscore.given_json import parsed
 from onnx_affscore.records import Array
 
-__all__ = ["Journal", "Record"]
+__all__ = ["Journal", "Record", "heads"]
 
 _MAGIC: Final = b"onnx-affscore journal 1\n"
 _FRAME: Final = struct.Struct("<QI")  # bytes of the content, and their CRC-32
@@ -119,6 +120,25 @@ class Journal:
                 f" {self._end / 1e6:.1f} MB; free some room there and give the same command again"
             ) from exc
         self._end = self._file.tell()
+
+
+def heads(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the plain data of the records as far as their lengths tell: no array is read.
+
+    Nothing where the file cannot be read or is no journal.
+    """
+    with suppress(OSError, ValueError), path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        at = len(_MAGIC) if file.read(len(_MAGIC)) == _MAGIC else size
+        while len(frame := file.read(_FRAME.size)) == _FRAME.size:
+            length, _ = _FRAME.unpack(frame)
+            at += _FRAME.size + length
+            if at > size or length < _LENGTH.size:
+                return
+            (head,) = _LENGTH.unpack(file.read(_LENGTH.size))
+            yield parsed(file.read(head))[0]
+            file.seek(at)
 
 
 _BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows would turn line ends

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from onnx_affscore import leaving, site_scores
+from onnx_affscore import leaving, measurement, site_scores
 from onnx_affscore.cli.main import run
 from onnx_affscore.run.session import Session
 
@@ -17,7 +17,7 @@ def stuck(ready: Path) -> None:
 
 
 def main(place: str, at: int, ready: Path, arguments: list[str]) -> None:
-    """Run the command, stuck in run ``at`` of the model, in scoring, or in writing files."""
+    """Run the command, stuck in run ``at`` of the model, in loading it, in scoring or leaving."""
     run_model, left = Session.run, at
 
     def spied(self: Session, names: Any, feeds: Any) -> Any:
@@ -28,6 +28,8 @@ def main(place: str, at: int, ready: Path, arguments: list[str]) -> None:
         return run_model(self, names, feeds)
 
     Session.run = spied  # type: ignore[method-assign]
+    if place == "load":
+        measurement.load = lambda *_: stuck(ready)  # type: ignore[assignment, attr-defined]
     if place == "score":
         site_scores.score_sample = lambda *_, **__: stuck(ready)  # type: ignore[assignment, attr-defined]
     if place == "leave":  # and in the clean-up

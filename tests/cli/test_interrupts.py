@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from onnx_affscore import signature
 from onnx_affscore.cli.interrupts import at_once
 from tests.test_measure import MODELS, WIDTH, mlp
 
@@ -69,6 +70,20 @@ def test_a_termination_while_threads_score_says_that_nothing_is_kept(tmp_path: P
     assert code == 143
     assert said == "terminated: nothing is kept; --resume DIR keeps finished batches\n"
     assert list((tmp_path / "tmp").glob("onnx-affscore*")) == []
+
+
+def test_a_signal_in_the_first_moments_says_what_the_folder_holds(tmp_path: Path) -> None:
+    kept, model = tmp_path / "kept", mlp(tmp_path)
+    signature(model, np.ones((30, WIDTH), "f4"), resume=kept, metrics=())
+    code, said = ended(tmp_path, "load", "--resume", str(kept), by=(signal.SIGTERM,))
+    assert (code, said) == (143, f"terminated: 30 samples are kept in {kept}\n")
+
+
+def test_a_signal_before_the_folder_is_made_does_not_ask_for_one(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    code, said = ended(tmp_path, "load", "--resume", str(kept), by=(signal.SIGINT,))
+    wanted = f"interrupted: no batch beyond the first look is kept in {kept} yet\n"
+    assert (code, said, kept.exists()) == (130, wanted, False)
 
 
 def test_a_second_interrupt_does_not_wait(tmp_path: Path) -> None:

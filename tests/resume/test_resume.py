@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from onnx_affscore import Signature, signature
+from onnx_affscore.cli import score
 from onnx_affscore.collect import Part
 from onnx_affscore.errors import (
     AllocationError,
@@ -241,7 +243,40 @@ def test_a_folder_with_other_things_is_refused_and_stays(model: Path, folder: Pa
     (folder / "thesis.tex").write_text("x")
     with pytest.raises(OptionError, match=r"holds other things \(thesis.tex\)"):
         signature(model, X, resume=folder)
-    assert (folder / "thesis.tex").exists()
+    assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("lock", "of the door"), ("run.json", '{"precious": 1}')]
+)
+def test_a_file_that_has_a_name_of_ours_and_is_not_is_refused_and_stays_alone(
+    name: str, content: str, model: Path, folder: Path
+) -> None:
+    folder.mkdir(parents=True)
+    (folder / name).write_text(content)
+    with pytest.raises(OptionError, match=r"other things \(lock\)|is no record of a run"):
+        signature(model, X, resume=folder)
+    assert [(p.name, p.read_text()) for p in folder.iterdir()] == [(name, content)]
+
+
+def test_the_lock_of_a_start_that_came_no_further_is_no_other_thing(
+    model: Path, folder: Path
+) -> None:
+    folder.mkdir(parents=True)
+    (folder / "lock").touch()
+    signature(model, X, resume=folder)
+
+
+def test_an_empty_name_is_refused_and_leaves_nothing(
+    model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    with pytest.raises(OptionError, match="resume is an empty name; wanted a folder"):
+        signature(model, X, resume="")
+    done = CliRunner().invoke(score.command, [str(model), "--resume", ""])
+    assert (done.exit_code, "the name is empty; wanted a folder" in done.output) == (2, True)
+    assert list(folder.iterdir()) == []
 
 
 def test_what_a_start_left_half_written_is_no_other_thing(model: Path, folder: Path) -> None:
@@ -271,7 +306,7 @@ def test_a_list_of_the_run_that_is_something_else_is_refused(
 ) -> None:
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(content)
-    said = re.escape(f"run.json there holds {content}, wanted what an earlier start wrote")
+    said = re.escape(f"run.json there holds {content}, which is no record of a run")
     with pytest.raises(OptionError, match=said):
         signature(model, X, resume=folder)
 
