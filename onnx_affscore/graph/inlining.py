@@ -22,6 +22,8 @@ Key: TypeAlias = tuple[str, str, str]
 _NAME = "onnx_affscore.name"
 # Functions that call one another twice over grow without bound; no real model comes near this.
 _MOST_NODES = 200_000
+# The inliner takes and returns a message of protobuf, and none is larger.
+_MOST_BYTES = 2**31 - 1
 
 
 def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -32,7 +34,7 @@ def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
     metadata of that node wherever it has none of its own. What ONNX has to convert, of functions
     written for other versions of operators than the model's, loses its names.
 
-    Raises :class:`ModelError` where functions call themselves, would bring more nodes than any
+    Raises :class:`ModelError` where functions call themselves, would bring more than any
     real model has, or cannot be inlined.
     """
     if not proto.functions:
@@ -174,18 +176,23 @@ def _graphs(nodes: Sequence[onnx.NodeProto]) -> Iterator[Sequence[onnx.NodeProto
 
 
 def _refuse_growth(graph: onnx.GraphProto, functions: Mapping[Key, onnx.FunctionProto]) -> None:
-    """Count the nodes that the calls will bring, before any of them is there."""
+    """Count the nodes and the bytes that the calls will bring, before any of them is there."""
+    nodes: dict[Key, int] = {}
     sizes: dict[Key, int] = {}
     for key in _called_first(functions):
-        within = [_call_key(n) for nodes in _graphs(functions[key].node) for n in nodes]
-        sizes[key] = len(within) + sum(sizes.get(called, 0) for called in within)
-    calls = [_call_key(n) for nodes in _graphs(graph.node) for n in nodes]
-    found = sum(sizes.get(called, 0) for called in calls)
-    if found > _MOST_NODES:
-        raise ModelError(
-            f"the model's functions hold more than {_MOST_NODES} nodes where they are"
-            " called; wanted fewer: export the model without functions"
-        )
+        within = [_call_key(n) for inner in _graphs(functions[key].node) for n in inner]
+        nodes[key] = len(within) + sum(nodes.get(called, 0) for called in within)
+        sizes[key] = functions[key].ByteSize() + sum(sizes.get(called, 0) for called in within)
+    calls = [_call_key(n) for inner in _graphs(graph.node) for n in inner]
+    for found, most, what in (
+        (sum(nodes.get(called, 0) for called in calls), _MOST_NODES, "nodes"),
+        (sum(sizes.get(called, 0) for called in calls), _MOST_BYTES, "bytes"),
+    ):
+        if found > most:
+            raise ModelError(
+                f"the model's functions hold more than {most} {what} where they are called; wanted"
+                " fewer: export the model without functions"
+            )
 
 
 def _called_first(functions: Mapping[Key, onnx.FunctionProto]) -> list[Key]:

@@ -1,13 +1,14 @@
 """Functions are put where they are called; names lead back to the call."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from onnx_affscore.errors import ModelError
 from onnx_affscore.graph import inlining
@@ -242,6 +243,21 @@ def test_functions_that_grow_without_bound_are_refused_before_any_is_copied(
     for depth in (19, 40, 3000):  # the last has more nodes than a float can tell
         with pytest.raises(ModelError, match="more than 200000 nodes where they are called"):
             inline_functions(_doubling(depth))
+
+
+def test_constants_that_calls_multiply_are_refused_before_any_is_copied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    value = numpy_helper.from_array(np.zeros(250_000, np.float32), "c")  # a million bytes
+    constant = helper.make_node("Constant", [], ["c"], value=value)
+    holds = _function("Holds", [constant, helper.make_node("Relu", ["a"], ["b"])])
+    twice = _function("Twice", [_call("Holds", "a", "t"), _call("Holds", "t", "b")])
+    names = ["x", *(f"t{i}" for i in range(1100)), "y"]
+    calls = [_call("Twice", a, b) for a, b in pairwise(names)]
+    assert len(inline_functions(_model([_call("Twice", "x", "y")], holds, twice)).graph.node) == 4
+    monkeypatch.delattr(inlining, "_Unfolding")
+    with pytest.raises(ModelError, match="more than 2147483647 bytes where they are called"):
+        inline_functions(_model(calls, holds, twice))
 
 
 @pytest.mark.parametrize("make", [
