@@ -32,7 +32,7 @@ def features_of(schema: Any) -> Features:
 def class_names(features: Features) -> dict[str, list[str]]:
     """The names of the classes of every column of classes."""
     return {
-        name: [str(c) for c in feature.get("names") or ()]
+        name: [str(c) for c in names] if isinstance(names := feature.get("names"), list) else []
         for name, feature in features.items()
         if isinstance(feature, Mapping) and feature.get("_type") == "ClassLabel"
     }

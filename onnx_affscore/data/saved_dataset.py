@@ -1,7 +1,7 @@
 """Data sets that Hugging Face's library saved to disk, read without it: Arrow files and JSON."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from onnx_affscore.data.arrow import ArrowFrame, arrow_pieces
 from onnx_affscore.data.arrow_data import as_data
@@ -15,6 +15,8 @@ __all__ = ["is_saved_dataset", "open_saved_dataset"]
 _STATE: Final = "state.json"
 _SPLITS: Final = "dataset_dict.json"
 _INFO: Final = "dataset_info.json"
+
+_Told = TypeVar("_Told", list[Any], dict[str, Any])
 
 
 def is_saved_dataset(text: str) -> bool:
@@ -37,7 +39,7 @@ def open_saved_dataset(request: Request) -> Table:
         pyarrow is not installed.
     """
     folder = _split(request.text)
-    features = _read(folder / _INFO).get("features") or {}
+    features = _told(folder / _INFO, "features", {})
     pieces = [piece for file in _files(folder) for piece in arrow_pieces(file)]
     return as_data(ArrowFrame(request.text, pieces, folder, features), request)
 
@@ -61,7 +63,8 @@ def _split(text: str) -> Path:
     parent = folder if split is None else folder.parent
     if not (parent / _SPLITS).is_file():
         return folder
-    splits = [str(s) for s in _read(parent / _SPLITS).get("splits") or ()]
+    # A folder of the data set is a name in it, wherever its file points.
+    splits = [Path(str(s)).name for s in _told(parent / _SPLITS, "splits", [])]
     if split is None and len(splits) == 1:
         (split,) = splits
     if split is None or split not in splits:
@@ -75,22 +78,33 @@ def _split(text: str) -> Path:
 
 def _files(folder: Path) -> list[Path]:
     """The Arrow files in their order, as the folder's state tells, else by name."""
-    state = _read(folder / _STATE) if (folder / _STATE).is_file() else {}
-    if state.get("_indices_data_files"):
+    state = folder / _STATE
+    if state.is_file() and _told(state, "_indices_data_files", []):
         raise DataError(
             f"{folder}: its rows are chosen by a file of indices; save it again after"
             " dataset.flatten_indices()"
         )
-    listed = [Path(str(entry["filename"])).name for entry in state.get("_data_files") or ()]
-    files = [folder / name for name in listed] or sorted(folder.glob("*.arrow"))
+    entries = _told(state, "_data_files", []) if state.is_file() else []
+    names = [entry.get("filename") if isinstance(entry, dict) else None for entry in entries]
+    if not all(isinstance(name, str) and Path(name).name for name in names):
+        raise DataError(f"{state}: it lists files without names; save the data set again")
+    listed = [folder / Path(str(name)).name for name in names]
+    files = listed or sorted(folder.glob("*.arrow"))
     if not files:
         raise DataError(f"{folder}: found no .arrow file; save the data set again")
     return files
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _told(path: Path, key: str, nothing: _Told) -> _Told:
+    """What a file says under a key, of the type of ``nothing``, which stands for none."""
     try:
         found = parsed(path.read_text("utf-8"))
     except (OSError, ValueError) as exc:
         raise DataError(f"{path}: cannot be read ({exc}); save the data set again") from exc
-    return found if isinstance(found, dict) else {}
+    told = found.get(key) if isinstance(found, dict) else None
+    if told is not None and not isinstance(told, type(nothing)):
+        raise DataError(
+            f"{path}: found {type(told).__name__} for '{key}', wanted {type(nothing).__name__};"
+            " save the data set again"
+        )
+    return nothing if told is None else told

@@ -133,6 +133,48 @@ def test_a_column_of_text_goes_through_a_tokenizer(tmp_path: Path) -> None:
         open_source(str(tmp_path), [ids], feeding=whole)
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("state.json", {"_data_files": 5}, "found int for '_data_files', wanted list"),
+        ("state.json", {"_data_files": {"filename": "x.arrow"}}, "found dict for '_data_files'"),
+        ("state.json", {"_data_files": ["x.arrow"]}, "it lists files without names"),
+        ("state.json", {"_data_files": [{}]}, "it lists files without names"),
+        ("state.json", {"_data_files": [{"filename": ".."}]}, "cannot be read|is missing"),
+        ("state.json", {"_data_files": [{"filename": "/"}]}, "it lists files without names"),
+        ("dataset_info.json", {"features": 5}, "found int for 'features', wanted dict"),
+        ("dataset_info.json", {"features": ["x"]}, "found list for 'features', wanted dict"),
+    ],
+)
+def test_files_that_say_something_else_are_told(
+    file: str, content: object, message: str, tmp_path: Path
+) -> None:
+    folder = save(tmp_path / "a", {"x.arrow": slice(0, 10)})
+    (folder / file).write_text(json.dumps(content))
+    with pytest.raises(DataError, match=message):
+        read(opened(folder))
+
+
+def test_classes_without_a_list_of_names_are_numbers(tmp_path: Path) -> None:
+    folder = save(tmp_path / "a", {"x.arrow": slice(0, 10)})
+    info = {"features": FEATURES | {"kind": {"names": 5, "_type": "ClassLabel"}}}
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    labels = opened(folder).labels
+    assert labels is not None
+    assert labels.names == ("0", "1")
+
+
+def test_a_split_lies_in_the_folder_of_its_data_set(tmp_path: Path) -> None:
+    save(tmp_path / "outside", {"x.arrow": slice(0, 10)})
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "dataset_dict.json").write_text('{"splits": ["../outside"]}')
+    with pytest.raises(DataError, match=r"set.outside.dataset_info.json: cannot be read"):
+        opened(tmp_path / "set")
+    (tmp_path / "set" / "dataset_dict.json").write_text('{"splits": 7}')
+    with pytest.raises(DataError, match="found int for 'splits', wanted list"):
+        opened(tmp_path / "set")
+
+
 def test_damage_is_told(tmp_path: Path) -> None:
     chosen = save(tmp_path / "a", {"x.arrow": slice(0, 10)}, _indices_data_files=[{}])
     with pytest.raises(DataError, match="flatten_indices"):
