@@ -25,8 +25,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for temporary files, where nobody has swept yet."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(leaving, "_swept", False)
-    monkeypatch.setattr(leaving, "_YOUNG", -1.0)
+    monkeypatch.setattr(leaving, "_swept", set())
     return tmp_path
 
 
@@ -49,28 +48,92 @@ def test_what_a_killed_process_left_is_removed_by_the_next(temporary: Path) -> N
 
 
 @posix
-def test_what_is_in_use_young_or_not_ours_stays(
-    temporary: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_in_use_or_not_ours_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     used, strange = TemporaryFolder(), temporary / "onnx-affscore-notes"
     strange.mkdir()
     link = temporary / "onnx-affscore-link"
     link.symlink_to(used.path)
-    leaving._sweep()
+    leaving._swept_away(used.path.with_name("nowhere"))  # of another name: not looked at
+    sweep(temporary)
     assert {used.path, strange, link} == set(temporary.iterdir())
     link.unlink()
     strange.rmdir()
     used.remove()
     left = abandoned(temporary)
-    monkeypatch.setattr(leaving, "_swept", False)
-    monkeypatch.setattr(leaving, "_YOUNG", 3600.0)
-    leaving._sweep()
-    assert left.exists()
-    monkeypatch.setattr(leaving, "_swept", False)
-    monkeypatch.setattr(leaving, "_YOUNG", -1.0)
     monkeypatch.setattr(os, "getuid", lambda: -7)
-    leaving._sweep()
+    sweep(temporary)
     assert left.exists()
+
+
+def sweep(place: Path) -> None:
+    """Sweep as a process does that comes there for the first time."""
+    leaving._swept.clear()
+    leaving._sweep(place)
+
+
+HALF = """
+import os, signal, sys
+from pathlib import Path
+from onnx_affscore.leaving import TemporaryFolder, in_place
+place = Path(sys.argv[1])
+folder = TemporaryFolder(place)
+with in_place(place / "f.npz") as part:
+    part.write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@posix
+def test_half_a_file_of_a_killed_process_is_removed_by_who_writes_there_next(
+    temporary: Path,
+) -> None:
+    own = temporary / ".f.npz.part"
+    own.write_text("the user's")
+    subprocess.run([sys.executable, "-c", HALF, str(temporary)], check=False)
+    left = {path.name for path in temporary.iterdir()} - {own.name}
+    assert [name for name in left if leaving.PART.fullmatch(name)]
+    assert [name for name in left if leaving._FOLDER.fullmatch(name)]
+    put_in_place(temporary / "g.npz", b"new")
+    assert {path.name for path in temporary.iterdir()} == {own.name, "g.npz"}
+
+
+@posix
+def test_half_a_file_of_a_live_process_is_not(temporary: Path) -> None:
+    with leaving.in_place(temporary / "f.npz") as part:
+        part.write_bytes(b"half")
+        sweep(temporary)
+        assert part.read_bytes() == b"half"
+        part.write_bytes(b"whole")  # as writers do: the file is opened anew and emptied
+        sweep(temporary)
+    assert [path.name for path in temporary.iterdir()] == ["f.npz"]
+    assert (temporary / "f.npz").read_bytes() == b"whole"
+
+
+@posix
+@pytest.mark.parametrize("moment", ["before it is locked", "while it is locked"])
+def test_a_file_that_a_sweep_meets_is_made_again(
+    moment: str, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, races = leaving._locked, 0
+
+    def raced(descriptor: int) -> bool:
+        nonlocal races
+        races -= 1
+        if races == 0 and moment == "while it is locked":
+            raise BlockingIOError
+        if races == 0:
+            sweep(temporary)
+        return locked(descriptor)
+
+    monkeypatch.setattr(leaving, "_locked", raced)
+    leaving._swept.add(temporary)
+    races = 1
+    put_in_place(temporary / "f.npz", b"new")
+    assert [path.name for path in temporary.iterdir()] == ["f.npz"]
+    races = 1
+    with TemporaryFolder(temporary) as folder:
+        assert (folder / leaving._LOCK).exists()
+    assert races < 0
 
 
 def test_leaving_removes_folders_and_half_written_files(temporary: Path) -> None:
