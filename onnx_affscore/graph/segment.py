@@ -2,7 +2,8 @@
 
 For every pair of cuts of a cone the piece between them is a function of one number. A path from
 the source to the target through affine and named pieces is chosen that has the fewest activations,
-and of those the fewest pieces; what has no such path is named up to an affine map, or Custom.
+and of those the fewest pieces; what has no such path is named up to an affine map, or Custom. A
+function that is not defined for all numbers is taken apart: a root hides no Relu beside it.
 """
 
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ __all__ = ["Piece", "Segmenter"]
 
 # Longer chains of cuts than this are thinned out: every pair is evaluated.
 _MOST_CUTS = 24
+# Cones of more nodes than this are not taken apart: parts of parts are evaluated anew.
+_MOST_APART = 24
 
 _IDENTITIES = frozenset({"Identity", "Cast", "CastLike", "Dropout", "QuantizeLinear",
                          "DequantizeLinear", *STRUCTURAL})  # fmt: skip
@@ -89,22 +92,42 @@ class Segmenter:
         integer_cast = node.op_type == "Cast" and attributes(node).get("to") not in (1, 10, 11, 16)
         return not integer_cast
 
-    def _path(self, cone: Cone) -> list[Piece]:
-        """Return the cheapest chain of affine and exactly named pieces, empty if there is none."""
+    def _path(self, cone: Cone, *, gaps: bool = False) -> list[Piece]:
+        """Return the cheapest chain of affine and exactly named pieces, empty if there is none.
+
+        With ``gaps`` the functions between neighbouring cuts that have no name are in it, as few
+        as there can be.
+        """
         cuts = _thinned(cone.cuts)
-        best: dict[int, tuple[tuple[int, int], list[Piece]]] = {0: ((0, 0), [])}
+        best: dict[int, tuple[tuple[int, int, int], list[Piece]]] = {0: ((0, 0, 0), [])}
         for j in range(1, len(cuts)):
             for i in range(j):
                 if i not in best:
                     continue
-                (named, pieces), chain = best[i]
-                step = self._step(self.regions.cone(cuts[j], cuts[i]))
+                (missing, named, pieces), chain = best[i]
+                between = self.regions.cone(cuts[j], cuts[i])
+                step = self._step(between)
+                gap = step is None and gaps and j == i + 1
+                if gap:
+                    step = self._taken_apart(between)
                 if step is None:
                     continue
-                cost = (named + len(step), pieces + 1)
+                cost = (missing + gap, named + len(step), pieces + 1)
                 if j not in best or cost < best[j][0]:
                     best[j] = (cost, chain + step)
         return best[len(cuts) - 1][1] if len(cuts) - 1 in best else []
+
+    def _taken_apart(self, cone: Cone) -> list[Piece]:
+        """Return what lies before the last operator of a cone without a name, and the cone."""
+        curve = self.regions.curve(cone)
+        whole = Piece(cone, self._affine_or_custom(cone, curve), curve)
+        node = self.regions.view.producer_of(cone.target)
+        if node is None or len(cone.nodes) > _MOST_APART or identify.is_finite(curve):
+            return [whole]
+        operands = dict.fromkeys(n for n in self.regions.inputs(node) if n != cone.source)
+        cones = [self.regions.cone(n, cone.source) for n in operands]
+        parts = {p.cone: p for each in cones for p in self.pieces(each)}
+        return [*parts.values(), whole]
 
     def _step(self, cone: Cone) -> list[Piece] | None:
         curve = self.regions.curve(cone)
@@ -123,6 +146,8 @@ class Segmenter:
             found = self._path(branch)
             if found:
                 return found
+        if not identify.is_finite(whole):
+            return self._path(cone, gaps=True)
         return [Piece(cone, self._affine_or_custom(cone, whole), whole)]
 
     def _affine_or_custom(self, cone: Cone, curve: Curve) -> Identity:
