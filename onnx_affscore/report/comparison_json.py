@@ -6,6 +6,7 @@ from typing import Any
 
 from onnx_affscore.comparison import Clustering, Comparison, DistanceMatrix, Member, PairComparison
 from onnx_affscore.records import Reading
+from onnx_affscore.report.plain_json import plain
 
 __all__ = ["COMPARISON_VERSION", "comparison_to_dict", "comparison_to_json"]
 
@@ -14,7 +15,7 @@ COMPARISON_VERSION = "1.0"  # changes with the fields
 
 def comparison_to_json(comparison: Comparison) -> str:
     """Write a comparison as JSON text, escaped to ASCII."""
-    return json.dumps(comparison_to_dict(comparison), indent=1, allow_nan=False) + "\n"
+    return json.dumps(plain(comparison_to_dict(comparison)), indent=1, allow_nan=False) + "\n"
 
 
 def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:

@@ -9,9 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
-
-from onnx_affscore.errors import DataError, InternalError
+from onnx_affscore.errors import DataError
 from onnx_affscore.records import (
     SCHEMA_VERSION,
     ActivationSite,
@@ -24,6 +22,7 @@ from onnx_affscore.records import (
 from onnx_affscore.report.columns import ADEQUACY, RANKS, SCORES, TRANSPORT, ordered
 from onnx_affscore.report.groups_json import groups_of, groups_to_dict
 from onnx_affscore.report.names import printable, shorten
+from onnx_affscore.report.plain_json import plain
 from onnx_affscore.report.schema import violations
 
 __all__ = ["dumps", "load", "loads", "sites_to_dict", "to_dict"]
@@ -60,11 +59,11 @@ def to_dict(signature: Signature) -> dict[str, Any]:
         "schema_version": signature.schema_version,
         "method_version": signature.method_version,
         "model": _model(signature.model),
-        "data": _plain(signature.data),
-        "run": _plain(signature.run),
+        "data": plain(signature.data),
+        "run": plain(signature.run),
         "sites": [_site(site) for site in signature.sites],
         "skipped": _skipped(signature.skipped),
-        "summary": _plain(signature.summary),
+        "summary": plain(signature.summary),
         "warnings": list(signature.warnings),
         **({} if signature.groups is None else {"groups": groups_to_dict(signature)}),
     }
@@ -82,7 +81,7 @@ def sites_to_dict(
                 "index": site.index,
                 "name": site.name,
                 "activation": site.activation,
-                "params": _plain(site.params),
+                "params": plain(site.params),
                 "role": str(site.role),
                 "scope": site.scope,
                 "nodes": list(site.nodes),
@@ -206,7 +205,7 @@ def _scored(entry: Mapping[str, Any]) -> ScoredSite:
 
 
 def _model(model: ModelInfo) -> dict[str, Any]:
-    return {name: _plain(getattr(model, name)) for name in ModelInfo.__slots__}
+    return {name: plain(getattr(model, name)) for name in ModelInfo.__slots__}
 
 
 def _skipped(skipped: Iterable[Skipped]) -> list[dict[str, Any]]:
@@ -214,7 +213,7 @@ def _skipped(skipped: Iterable[Skipped]) -> list[dict[str, Any]]:
 
 
 def _site(site: ScoredSite) -> dict[str, Any]:
-    scores = {name: _plain(site.scores.get(name)) for name in ordered(site.scores, SCORES)}
+    scores = {name: plain(site.scores.get(name)) for name in ordered(site.scores, SCORES)}
     status, reason, reasons = str(site.status), site.reason, dict(site.reasons)
     if status == Status.OK:
         for name, value in scores.items():
@@ -227,7 +226,7 @@ def _site(site: ScoredSite) -> dict[str, Any]:
         "index": site.index,
         "name": site.name,
         "activation": site.activation,
-        "params": _plain(site.params),
+        "params": plain(site.params),
         "role": str(site.role),
         "scope": site.scope,
         "nodes": list(site.nodes),
@@ -240,31 +239,14 @@ def _site(site: ScoredSite) -> dict[str, Any]:
         "reason": reason,
         "scores": scores,
         "reasons": reasons,
-        "rank": {name: _plain(site.rank.get(name)) for name in ordered(site.rank, RANKS)},
+        "rank": {name: plain(site.rank.get(name)) for name in ordered(site.rank, RANKS)},
         "transport": {
-            name: _plain(site.transport.get(name)) for name in ordered(site.transport, TRANSPORT)
+            name: plain(site.transport.get(name)) for name in ordered(site.transport, TRANSPORT)
         },
         "adequacy": {
-            name: _plain(site.adequacy.get(name))
+            name: plain(site.adequacy.get(name))
             for name in ordered(site.adequacy, ADEQUACY if site.adequacy else ())
         },
         "warnings": list(site.warnings),
-        **({"details": _plain(site.details)} if site.details else {}),
+        **({"details": plain(site.details)} if site.details else {}),
     }
-
-
-def _plain(value: Any) -> Any:
-    """Turn records, tuples and NumPy values into what JSON has; not finite becomes null."""
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
-    if isinstance(value, str):
-        return str(value)
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence | set | frozenset):
-        return [_plain(item) for item in value]
-    raise InternalError(f"a signature cannot hold a value of type {type(value).__name__}")

@@ -165,6 +165,14 @@ def test_json_has_every_number_and_no_nan(name: str, request: pytest.FixtureRequ
     _nulls_have_reasons(document)
 
 
+def test_an_end_of_an_interval_beyond_all_floats_is_null_in_json() -> None:
+    """A damaged file may hold such an error of a score; JSON has no infinity."""
+    a, b = (signature([0.5], sites=[{"std": std}]) for std in (1.2e308, 0.01))
+    comparison = compare([a, b], labels=["a", "b"])
+    (pair,) = json.loads(comparison_to_json(comparison), parse_constant=pytest.fail)["pairs"]
+    assert [(e["low"], e["high"]) for e in pair["differences"]] == [(None, None)]
+
+
 def _nulls_have_reasons(document: Mapping[str, Any]) -> None:
     for matrix in document["distances"].values():
         missing = any(cell is None for row in matrix["values"] for cell in row)
