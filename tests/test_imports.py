@@ -50,9 +50,9 @@ _BOTTOM: dict[str, tuple[set[str], set[str]]] = {
 # What a command may import before it is used.
 _LIGHT = {
     *("click", "onnx_affscore", "onnx_affscore.errors", "onnx_affscore.plain_text"),
-    *(f"onnx_affscore.cli.{name}" for name in ("codes", "grouped", "interrupts", "isolate")),
+    *(f"onnx_affscore.cli.{name}" for name in ("child", "codes", "grouped", "isolate")),
     *(f"onnx_affscore.cli.{name}" for name in ("measuring", "progress", "shared", "talk")),
-    *("onnx_affscore.cli.resuming", "onnx_affscore.cli.streams"),
+    *(f"onnx_affscore.cli.{name}" for name in ("interrupts", "resuming", "streams")),
 }
 
 

@@ -17,13 +17,14 @@ from typing import Any, Final, final
 
 import click
 
+from onnx_affscore.cli.child import is_child
 from onnx_affscore.cli.codes import BY_SIGNAL, INTERRUPTED
 from onnx_affscore.cli.interrupts import as_usual
 from onnx_affscore.cli.shared import byte_size, together
 from onnx_affscore.cli.talk import say
 from onnx_affscore.errors import AffscoreError, OptionError
 
-__all__ = ["inside", "isolatable"]
+__all__ = ["isolatable"]
 
 _GRACE: Final = 5.0
 """Seconds that a child has to end by itself after Ctrl-C."""
@@ -37,8 +38,16 @@ _DIED: Final = {
     "SIGKILL": "was killed from outside, as the system does where memory runs out",
 }
 
+_LEFT: Final = "which a library it loads chose, as OpenBLAS does where memory runs out"
 _KEPT: Final = "files that were finished before are whole, no half file was left under its name"
 _LARGEST_CODE: Final = 255  # Windows tells of a crash by a larger one
+_BY_SIGNALS: Final = (INTERRUPTED, BY_SIGNAL + signal.SIGTERM)
+"""What a child ends with that was told to, at once: it tells nobody."""
+
+_START: Final = (
+    "import sys; sys.path[:] = {path!r}; "
+    "from onnx_affscore.cli.child import inside; inside(*{given!r}, running={running!r})"
+)
 
 _LIMITS: Final = together(
     click.option(
@@ -60,8 +69,6 @@ _LIMITS: Final = together(
     ),
 )
 
-_in_child = False
-
 
 def isolatable(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--isolate`` and its limits to a command that reads a model."""
@@ -74,7 +81,7 @@ def isolatable(function: Callable[..., Any]) -> Callable[..., Any]:
         max_memory: int | None,
         **options: Any,
     ) -> Any:
-        if _in_child or not (isolate or max_seconds or max_memory):
+        if is_child() or not (isolate or max_seconds or max_memory):
             return function(*given, **options)
         arguments: list[str] = click.get_current_context().find_root().obj or sys.argv[1:]
         return _outside(arguments, seconds=max_seconds, memory=max_memory)
@@ -89,22 +96,21 @@ def _outside(arguments: list[str], *, seconds: float | None, memory: int | None)
             f"--max-memory: {sys.platform} cannot limit a process's memory; wanted Linux: leave it"
             " out, --max-seconds works everywhere"
         )
-    start = (
-        f"import sys; sys.path[:] = {sys.path!r}; "
-        f"from onnx_affscore.cli.isolate import inside; inside({memory!r}, {arguments!r})"
-    )
     from onnx_affscore.leaving import TemporaryFolder
 
     with as_usual(), _passing_on() as ending, TemporaryFolder() as place:
+        running = place / "running"
+        running.touch()
         # What a child that dies leaves lying about goes with its folder.
         own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(place))
+        start = _START.format(path=sys.path, given=(memory, arguments), running=str(running))
         child = subprocess.Popen([sys.executable, "-P", "-c", start], env=os.environ | own)
         ending.started(child)
         code = _waited(child, arguments, seconds)
         if ending.signal is not None:
             code = BY_SIGNAL + ending.signal
-    if code >= 0 and not (sys.platform == "win32" and code > _LARGEST_CODE):
-        return code
+        if code in _BY_SIGNALS or (code >= 0 and not running.exists()):
+            return code
     raise AffscoreError(_death(code, arguments, memory))
 
 
@@ -130,16 +136,27 @@ def _death(code: int, arguments: list[str], memory: int | None) -> str:
     """Say in a sentence what became of the child."""
     from onnx_affscore.byte_sizes import in_words
 
-    try:
-        name = signal.Signals(-code).name if code < 0 else f"exit code {code:#x}"
-    except ValueError:
-        name = f"signal {-code}"
-    why = f", it {_DIED[name]}" if name in _DIED else ""
-    limit = "" if memory is None else f" (--max-memory {in_words(memory)})"
+    name, why = _cause(code)
+    limit, likely = "", "the model or the data make ONNX Runtime, or a library it loads, crash"
+    if memory is not None:
+        limit = f" (--max-memory {in_words(memory)})"
+        likely = f"most likely the memory is too little: give it more; else {likely}"
     return (
-        f"the process that ran '{_words(arguments)}' died of {name}{why}{limit}; {_KEPT};"
-        " the model or the data make ONNX Runtime, or a library it loads, crash"
+        f"the process that ran '{_words(arguments)}' died of {name}{why}{limit}; {_KEPT}; {likely}"
     )
+
+
+def _cause(code: int) -> tuple[str, str]:
+    """What the system calls a death, and what that means, as a clause; empty where unknown."""
+    if code > _LARGEST_CODE:
+        return f"exit code {code:#x}", ""
+    if code >= 0:
+        return f"exit code {code}", f", {_LEFT}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}", ""
+    return name, f", it {_DIED[name]}" if name in _DIED else ""
 
 
 def _words(arguments: list[str]) -> str:
@@ -193,17 +210,3 @@ def _passing_on() -> Iterator[_Ending]:
         yield ending
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def inside(memory: int | None, arguments: list[str]) -> None:
-    """Run the command line in this process, the child, and exit."""
-    global _in_child  # noqa: PLW0603 - what a process is does not change
-    _in_child = True
-    if memory is not None and sys.platform == "linux":
-        import resource
-
-        # Data, not address space: mapped files, and what CUDA reserves, take no memory.
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    from onnx_affscore.cli.main import run
-
-    run(arguments)

@@ -107,6 +107,30 @@ def test_a_command_that_takes_too_long_is_ended(
     assert "was ended after 0.2 s (--max-seconds)" in capfd.readouterr().err
 
 
+LEAVES = """
+import ctypes
+
+def rows():
+    print("half a table", flush=True)
+    ctypes.CDLL(None).exit({code})
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1])
+@pytest.mark.parametrize("limits", [["--isolate"], ["--max-memory", "4GB"]])
+def test_a_library_that_ends_the_process_does_not_choose_the_exit_code(
+    code: int, limits: list[str], model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = model.with_name("leaves.py")
+    file.write_text(LEAVES.format(code=code))
+    with pytest.raises(SystemExit) as caught:
+        run(["score", str(model), "--data", f"{file}:rows", *limits])
+    assert caught.value.code == 3
+    err = capfd.readouterr().err
+    assert f"died of exit code {code}, which a library it loads chose" in err
+    assert ("--max-memory 4 GB" in err and "give it more" in err) == ("4GB" in limits)
+
+
 HUNGRY = """
 import numpy as np
 
@@ -197,7 +221,11 @@ def test_where_the_system_cannot_limit_memory_the_option_is_refused(
 
 @pytest.mark.parametrize(
     ("code", "said"),
-    [(-11, "died of SIGSEGV, it touched"), (-99, "died of signal 99;"), (3221225477, "0xc0000005")],
+    [
+        (-11, "died of SIGSEGV, it touched"),
+        (-99, "died of signal 99;"),
+        (3221225477, "0xc0000005;"),
+    ],
 )
 def test_a_death_is_named_whatever_the_system_calls_it(code: int, said: str) -> None:
     assert said in isolate._death(code, ["sites", "m.onnx"], None)
