@@ -12,6 +12,7 @@ _UNITS: Final = {
     **{f"{p}b": 1000**i for i, p in enumerate(["", "k", "m", "g", "t"])},
     **{f"{p}ib": 1024**i for i, p in enumerate(["", "k", "m", "g", "t"]) if p},
 }
+_BEYOND: Final = 2**63  # what no system counts bytes to
 _SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
@@ -27,12 +28,13 @@ def in_bytes(text: str) -> int:
     """
     match = _SIZE.fullmatch(text)
     unit = None if match is None else _UNITS.get(match[2].lower())
-    if match is None or unit is None or not (size := int(float(match[1]) * unit)):
+    size = 0.0 if match is None or unit is None else float(match[1]) * unit
+    if not 1 <= size < _BEYOND:
         raise OptionError(
             f"{text!r} is no amount of memory; wanted a positive number and a unit,"
             " such as 500MB or 2GiB"
         )
-    return size
+    return int(size)
 
 
 def in_words(size: float) -> str:

@@ -4,6 +4,7 @@ ONNX Runtime is native code: a model that makes it crash would take this program
 child has the same arguments, streams and exit code; its limits are those of the system.
 """
 
+import math
 import os
 import signal
 import subprocess
@@ -39,6 +40,9 @@ _DIED: Final = {
 }
 
 _LEFT: Final = "which a library it loads chose, as OpenBLAS does where memory runs out"
+_LEAST_MEMORY: Final = 500_000_000
+"""Below it SciPy's OpenBLAS tries again and again to get memory, and hears no signal."""
+
 _KEPT: Final = "files that were finished before are whole, no half file was left under its name"
 _LARGEST_CODE: Final = 255  # Windows tells of a crash by a larger one
 _BY_SIGNALS: Final = (INTERRUPTED, BY_SIGNAL + signal.SIGTERM)
@@ -81,6 +85,8 @@ def isolatable(function: Callable[..., Any]) -> Callable[..., Any]:
         max_memory: int | None,
         **options: Any,
     ) -> Any:
+        if max_seconds is not None and not math.isfinite(max_seconds):
+            raise OptionError(f"--max-seconds {max_seconds}: wanted a number of seconds")
         if is_child() or not (isolate or max_seconds or max_memory):
             return function(*given, **options)
         arguments: list[str] = click.get_current_context().find_root().obj or sys.argv[1:]
@@ -91,13 +97,19 @@ def isolatable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _outside(arguments: list[str], *, seconds: float | None, memory: int | None) -> int:
     """Run the command line in a child and return its exit code; 3 where it dies or is ended."""
+    from onnx_affscore.byte_sizes import in_words
+    from onnx_affscore.leaving import TemporaryFolder
+
     if memory is not None and sys.platform != "linux":
         raise OptionError(
             f"--max-memory: {sys.platform} cannot limit a process's memory; wanted Linux: leave it"
             " out, --max-seconds works everywhere"
         )
-    from onnx_affscore.leaving import TemporaryFolder
-
+    if memory is not None and memory < _LEAST_MEMORY:
+        raise OptionError(
+            f"--max-memory {in_words(memory)}: wanted at least {in_words(_LEAST_MEMORY)}, of which"
+            " the libraries take some 300 MB before a model is read"
+        )
     with as_usual(), _passing_on() as ending, TemporaryFolder() as place:
         running = place / "running"
         running.touch()

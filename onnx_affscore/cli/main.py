@@ -71,9 +71,12 @@ def run(arguments: list[str] | None = None) -> NoReturn:
                 standalone_mode=False,
                 obj=arguments,  # for a child that runs them again
             )
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 - here every error becomes an exit code
         if debug and not isinstance(exc, click.ClickException | click.Abort):
-            raise
+            from traceback import format_exception
+
+            for line in "".join(format_exception(exc)).splitlines():
+                say(line)
         sys.exit(_exit_code(exc))
     except SystemExit as exc:
         # click replaces stdout and exits with 1 where the reader has gone: `... | head`

@@ -159,6 +159,7 @@ def test_debug_shows_the_traceback() -> None:
     done = subprocess.run(
         [*PROGRAM, "sites", "text.onnx", "--debug"], capture_output=True, text=True, check=False
     )
+    assert done.returncode == 3
     assert "Traceback" in done.stderr
     assert "ModelError" in done.stderr
 

@@ -107,6 +107,25 @@ def test_a_command_that_takes_too_long_is_ended(
     assert "was ended after 0.2 s (--max-seconds)" in capfd.readouterr().err
 
 
+def test_less_memory_than_the_libraries_take_is_refused(
+    model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(["sites", str(model), "--max-memory", "150MB"])
+    assert caught.value.code == 2
+    assert "--max-memory 150 MB: wanted at least 500 MB" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf"])
+def test_a_limit_of_time_is_a_number_of_seconds(
+    seconds: str, model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(["sites", str(model), "--max-seconds", seconds])
+    assert caught.value.code == 2
+    assert f"--max-seconds {seconds}: wanted a number" in capfd.readouterr().err
+
+
 LEAVES = """
 import ctypes
 

@@ -181,8 +181,10 @@ def test_on_the_command_line_it_is_two_lines_and_no_traceback(
     assert left.value.code == 3
     said = capsys.readouterr().err
     assert said == f"error: {tmp_path / 'f.py'}, line 2, in feeds: KeyError: 'lost'\n"
-    with pytest.raises(DataError):
+    with pytest.raises(SystemExit) as left:
         run([*command, "--debug"])
+    assert left.value.code == 3
+    assert capsys.readouterr().err.startswith("Traceback (most recent call last):\n")
 
 
 def test_it_gives_the_data_that_arrays_give(tmp_path: Path) -> None:
