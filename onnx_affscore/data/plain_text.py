@@ -34,9 +34,9 @@ def plain_text(path: Path) -> IO[bytes]:
             text = codecs.EncodedFile(file, "utf-8", "utf-16") if wide else file
             with ExitStack() as failing:
                 plain = failing.enter_context(tempfile.TemporaryFile())
+                size = path.stat().st_size
                 while piece := text.read(PIECE):
                     if packed:
-                        size = path.stat().st_size
                         refuse_bomb(file.tell(), packed=size, where=str(path), cure=GUNZIP)
                     plain.write(piece)
                 plain.seek(0)

@@ -120,7 +120,7 @@ class Segmenter:
     def _taken_apart(self, cone: Cone) -> list[Piece]:
         """Return what lies before the last operator of a cone without a name, and the cone."""
         curve = self.regions.curve(cone)
-        whole = Piece(cone, self._affine_or_custom(cone, curve), curve)
+        whole = self._whole(cone, curve)
         node = self.regions.view.producer_of(cone.target)
         if node is None or len(cone.nodes) > _MOST_APART or identify.is_finite(curve):
             return [whole]
@@ -148,7 +148,10 @@ class Segmenter:
                 return found
         if not identify.is_finite(whole):
             return self._path(cone, gaps=True)
-        return [Piece(cone, self._affine_or_custom(cone, whole), whole)]
+        return [self._whole(cone, whole)]
+
+    def _whole(self, cone: Cone, curve: Curve) -> Piece:
+        return Piece(cone, self._affine_or_custom(cone, curve), curve)
 
     def _affine_or_custom(self, cone: Cone, curve: Curve) -> Identity:
         """Name a curve that no closed form equals; equal curves are fitted once."""

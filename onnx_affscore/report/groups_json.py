@@ -1,6 +1,5 @@
 """Scores by class in the signature file, and back."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from onnx_affscore.fields import GROUP_SCORES
 from onnx_affscore.groups import Group, Groups, GroupSite
 from onnx_affscore.records import Signature
 from onnx_affscore.report.by_class import each_class
+from onnx_affscore.report.plain_json import plain
 
 __all__ = ["groups_of", "groups_to_dict"]
 
@@ -49,13 +49,9 @@ def _site(site: GroupSite) -> dict[str, Any]:
         "status": str(site.status),
         "reason": site.reason,
         "samples": site.samples,
-        "scores": {name: _finite(site.scores.get(name)) for name in GROUP_SCORES},
+        "scores": {name: plain(site.scores.get(name)) for name in GROUP_SCORES},
         "verdict": site.verdict,
     }
-
-
-def _finite(value: float | str | None) -> float | str | None:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _read(entry: Mapping[str, Any]) -> GroupSite:
